@@ -1,0 +1,1 @@
+"""Afina finds the best prompt for a task on a frozen model."""
