@@ -227,3 +227,11 @@ def test_a_process_number_used_again_is_another_process() -> None:
     with sleeper("") as process:
         start = started(process.pid)
     assert not alive(process.pid, start)
+
+
+def test_a_dead_process_that_nobody_has_waited_for_is_dead() -> None:
+    with sleeper("") as process:
+        start = started(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not alive(process.pid, start)
