@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Span(NamedTuple):
     """A labelled stretch: tokens ``start`` up to, not including, ``end``."""
@@ -26,9 +29,7 @@ class Usage:
     cost: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.calls + other.calls, self.tokens + other.tokens, self.cost + other.cost
-        )
+        return Usage(self.calls + other.calls, self.tokens + other.tokens, self.cost + other.cost)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,18 @@ class Prediction:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A solver as data: what a bundle holds, and all that is needed to make the solver again.
+
+    ``kind`` names the maker, ``settings`` is plain JSON, ``arrays`` are learned numbers.
+    """
+
+    kind: str
+    settings: Mapping[str, object]
+    arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
 class Solver(Protocol):
     """Anything that answers a batch of inputs, one prediction a row, in order."""
 
@@ -55,3 +68,6 @@ class Solver(Protocol):
 
     def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
         """Answer each row."""
+
+    def pack(self) -> Packed:
+        """The solver as data."""

@@ -25,7 +25,11 @@ from afina.backbones.backbone import Backbone, backbone_of
 from afina.backbones.frozen import freeze, kind_of
 
 SPECIALS = ["<pad>", "<s>", "</s>", "<mask>", "<unk>"]
-WORDS = ["a", "good", "bad", "film", "it", "was", "great", "awful", "the", "plot", "is", "dull", "and", "bright", "not", "very", "so", "i", "liked", "hated", "this", "one", "positive", "negative", "review", "sentiment", ":", ".", ",", "never", "again", "yes", "no", "really", "fine", "poor", "nice", "sad", "happy", "slow", "quick", "long", "short"]
+WORDS = (
+    "a good bad film it was great awful the plot is dull and bright not very so i liked hated "
+    "this one positive negative review sentiment : . , never again yes no really fine poor nice "
+    "sad happy slow quick long short"
+).split()
 VOCABULARY = {word: number for number, word in enumerate([*SPECIALS, *WORDS])}
 IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 SHAPE = {

@@ -1,0 +1,60 @@
+"""Where the vectors of a soft prompt start.
+
+Lester, Al-Rfou and Constant 2021 (https://arxiv.org/abs/2104.08691) find class labels better than
+sampled vocabulary, and both better than uniform noise.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from afina.backbones.frozen import Frozen
+from afina.errors import InputError
+
+
+def from_text(frozen: Frozen, text: str, length: int) -> Float[Tensor, "P H"]:
+    """The embeddings of a text's tokens, repeated or cut to length.
+
+    Raises:
+        InputError: the text has no tokens.
+    """
+    tokens = frozen.encode(text)
+    if not tokens:
+        raise InputError(f"expected a text to start the prompt from, got {text!r}")
+    repeated = (tokens * (length // len(tokens) + 1))[:length]
+    return frozen.embed(repeated).detach().float()
+
+
+def from_labels(frozen: Frozen, labels: tuple[str, ...], length: int) -> Float[Tensor, "P H"]:
+    """One vector a label, the mean over its tokens; repeated or cut to length."""
+    means = [frozen.embed(frozen.encode(label)).mean(dim=0) for label in labels]
+    repeated = (means * (length // len(means) + 1))[:length]
+    return torch.stack(repeated).detach().float()
+
+
+def from_vocabulary(
+    frozen: Frozen, length: int, generator: torch.Generator, *, most_common: int = 5000
+) -> Float[Tensor, "P H"]:
+    """Embeddings of words sampled from the first ``most_common`` ids that are no special token.
+
+    Vocabularies are ordered by frequency or by the order of merges, so these are common words.
+    """
+    special = set(frozen.tokenizer.all_special_ids)
+    size = frozen.model.get_input_embeddings().weight.shape[0]
+    ordinary = [token for token in range(size) if token not in special][:most_common]
+    picks = torch.randint(len(ordinary), (length,), generator=generator)
+    return frozen.embed([ordinary[pick] for pick in picks.tolist()]).detach().float()
+
+
+def from_prompt(frozen: Frozen, vectors: Float[Tensor, "N H"], length: int) -> Float[Tensor, "P H"]:
+    """Another prompt's vectors, repeated or cut to length.
+
+    Raises:
+        InputError: the other prompt was made for another width.
+    """
+    if vectors.shape[1] != frozen.width:
+        raise InputError(
+            f"the prompt to start from has width {vectors.shape[1]}, {frozen.name} takes "
+            f"{frozen.width}; start from a prompt of the same model"
+        )
+    return vectors.repeat(length // len(vectors) + 1, 1)[:length].detach().float()

@@ -1,0 +1,66 @@
+"""What training moves: a soft prompt and the way it answers, on a backbone that stays frozen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from afina.backbones.backbone import Backbone
+from afina.backbones.injection import Injection
+from afina.soft.answer import Answer
+from afina.soft.reading import Read
+
+
+@runtime_checkable
+class SoftPrompt(Protocol):
+    """A module that makes an injection out of its parameters."""
+
+    def injection(self) -> Injection:
+        """What the backbone takes, with gradients to the parameters."""
+
+    def parameters(self) -> Iterable[Tensor]:
+        """The trained tensors."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a learning rate."""
+
+    parameters: list[nn.Parameter]
+    learning_rate: float
+
+
+class Learner(nn.Module):
+    """A prompt and its answer; the backbone is held beside them, not as a part."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        prompt: nn.Module,
+        answer: nn.Module,
+        *,
+        rates: tuple[float, float],
+    ) -> None:
+        super().__init__()
+        assert isinstance(prompt, SoftPrompt)
+        assert isinstance(answer, Answer)
+        self.backbone = backbone
+        self.prompt = prompt
+        self.answer = answer
+        self.rates = rates
+
+    def groups(self) -> list[Group]:
+        """The prompt's parameters and the head's, each with its rate."""
+        prompt, head = list(self.prompt.parameters()), list(self.answer.parameters())
+        return [
+            Group(parameters, rate)
+            for parameters, rate in zip((prompt, head), self.rates, strict=True)
+            if parameters
+        ]
+
+    def loss(self, rows: Sequence[Read]) -> Tensor:
+        """The loss of a batch; the prompt is made once for all its rows."""
+        assert isinstance(self.prompt, SoftPrompt)
+        assert isinstance(self.answer, Answer)
+        return self.answer.loss(self.backbone, rows, [self.prompt.injection()] * len(rows))

@@ -1,0 +1,124 @@
+"""The yardstick above: full fine-tuning, every weight of a copy of the model trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from afina.backbones.backbone import Backbone
+from afina.backbones.frozen import digest_of
+from afina.errors import ArtefactError
+from afina.soft.answer import HeadAnswer
+from afina.soft.learner import Group
+from afina.soft.reading import Read, Reader, labelled_rows, labels_of
+from afina.soft.soft_solver import SoftSolver, make_solver, unpack
+from afina.solver import Packed, Prediction, Values
+from afina.task.task import Task
+from afina.training.checkpoint import Checkpoints
+from afina.training.features import start_head
+from afina.training.scoring import dev_score
+from afina.training.train import Outcome, TrainSettings, Watch, train
+
+
+@dataclass(frozen=True)
+class FullSettings:
+    """What full fine-tuning does."""
+
+    rate: float = 5e-5  # learning rate of the model's weights
+    head_rate: float = 1e-3  # learning rate of the head
+    probe: float = 0.05  # strength (C) of the logistic regression the head starts from
+    train: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4, save_every=10**9))
+
+
+class WholeLearner(nn.Module):
+    """The model itself and a head."""
+
+    def __init__(self, backbone: Backbone, answer: HeadAnswer, settings: FullSettings) -> None:
+        super().__init__()
+        self.model = backbone.frozen.model.requires_grad_(True)
+        self.backbone = backbone
+        self.answer = answer
+        self.settings = settings
+
+    def groups(self) -> list[Group]:
+        """The model's weights and the head's, each with its rate."""
+        return [
+            Group(list(self.model.parameters()), self.settings.rate),
+            Group(list(self.answer.parameters()), self.settings.head_rate),
+        ]
+
+    def loss(self, rows: Sequence[Read]) -> Tensor:
+        return self.answer.loss(self.backbone, rows, [None] * len(rows))
+
+
+@dataclass(frozen=True)
+class WholeSolver:
+    """A fine-tuned model with its head; ``base`` is the digest of the weights it began from."""
+
+    inner: SoftSolver
+    base: str
+
+    @property
+    def parameters(self) -> int:
+        model = self.inner.backbone.frozen.model
+        return self.inner.parameters + int(sum(weight.numel() for weight in model.parameters()))
+
+    def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
+        """Answer each row."""
+        return self.inner(inputs)
+
+    def pack(self) -> Packed:
+        """The head, and all weights of the model."""
+        packed, model = self.inner.pack(), self.inner.backbone.frozen.model
+        weights = {f"model.{name}": part.cpu().numpy() for name, part in model.state_dict().items()}
+        settings = {**packed.settings, "digest": self.base}
+        return Packed("whole", settings, {**packed.arrays, **weights})
+
+
+def fine_tune(
+    task: Task, backbone: Backbone, settings: FullSettings, *, keeper: Checkpoints, watch: Watch
+) -> tuple[WholeSolver, Outcome]:
+    """Train all weights of a backbone that is the caller's own copy.
+
+    Raises:
+        InputError: the target is no choice of labels.
+    """
+    frozen, labels = backbone.frozen, labels_of(task.signature)
+    base = digest_of(frozen.model)
+    reader = Reader(frozen, task.signature, frozen.positions - len(frozen.lead) - len(frozen.trail))
+    rows = labelled_rows(task, reader, labels)
+    head = start_head(backbone, rows, None, classes=len(labels), strength=settings.probe)
+    learner = WholeLearner(backbone, HeadAnswer(head, labels), settings)
+    solver = make_solver(backbone, reader, prompt=None, answer=learner.answer)
+    outcome = train(
+        learner,
+        rows,
+        lambda: dev_score(solver, task),
+        settings=settings.train,
+        keeper=keeper,
+        watch=watch,
+    )
+    learner.requires_grad_(False)
+    return WholeSolver(solver, base), outcome
+
+
+def unpack_whole(packed: Packed, backbone: Backbone) -> WholeSolver:
+    """The solver that was packed; the backbone is the caller's own copy and takes its weights.
+
+    Raises:
+        MismatchError: the backbone is another.
+        ArtefactError: weights are missing or of the wrong shape.
+    """
+    rest = {name: part for name, part in packed.arrays.items() if not name.startswith("model.")}
+    inner = unpack(Packed("soft", packed.settings, rest), backbone)
+    weights = {
+        name.removeprefix("model."): torch.from_numpy(part.copy())
+        for name, part in packed.arrays.items()
+        if name.startswith("model.")
+    }
+    try:
+        backbone.frozen.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ArtefactError("the bundle's weights do not fit the model; tune it anew") from error
+    return WholeSolver(inner, str(packed.settings["digest"]))

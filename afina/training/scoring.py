@@ -1,0 +1,13 @@
+"""A solver's score on dev, as training asks for it."""
+
+from afina.solver import Solver
+from afina.task.task import Task
+
+
+def dev_score(solver: Solver, task: Task) -> float:
+    """The task's metric over its dev examples; every row of a local model has an answer."""
+    name = task.signature.target.name
+    predictions = solver([example.inputs for example in task.dev])
+    wanted = [example.outputs[name] for example in task.dev]
+    got = [prediction.outputs[name] for prediction in predictions if prediction.outputs]
+    return task.metric.score(wanted, got)

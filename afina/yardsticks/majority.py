@@ -1,0 +1,34 @@
+"""The yardstick below all: always the answer that training shows most often."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from afina.solver import Packed, Prediction, Value, Values
+from afina.task.task import Task
+
+
+@dataclass(frozen=True)
+class Majority:
+    """Gives one answer to everything."""
+
+    target: str
+    answer: Value
+
+    @property
+    def parameters(self) -> int:
+        return 0
+
+    def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
+        return [Prediction({self.target: self.answer}) for _ in inputs]
+
+    def pack(self) -> Packed:
+        return Packed("majority", {"target": self.target, "answer": self.answer})
+
+
+def most_common(task: Task) -> Majority:
+    """The commonest answer; of several equally common, the one seen first."""
+    target = task.signature.target.name
+    values = [example.outputs[target] for example in task.train]
+    winner = Counter(repr(value) for value in values).most_common(1)[0][0]
+    return Majority(target, next(value for value in values if repr(value) == winner))
