@@ -51,8 +51,8 @@ def cells(row: ComparisonRow) -> list[str | Text]:
 
 
 def name(row: ComparisonRow) -> Text:
-    """Method over model, and what went wrong."""
-    text = Text(f"{row.method}\n{row.model}")
+    """Method, with its run where that tells it apart, over model; and what went wrong."""
+    text = Text(row.label.removesuffix(f" on {row.model}") + f"\n{row.model}")
     if row.error:
         text.append(f"\nFAILED: {row.error}", style="red")
     elif not row.complete:

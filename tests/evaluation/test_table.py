@@ -52,7 +52,7 @@ def of(*rows: ComparisonRow, verdicts: tuple[Verdict, ...] = (), openings: int =
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_every_number_is_there_whole(width: int) -> None:
-    long = row(method="multitask-prompt-tuning", model="hf:google-bert/bert-base-uncased-tuned")
+    long = row(label="multitask-prompt-tuning", model="hf:google-bert/bert-base-uncased-tuned")
     text = rendered(of(row(), long), width)
     assert max(map(len, text.splitlines())) <= width
     for part in (
@@ -73,6 +73,14 @@ def test_every_number_is_there_whole(width: int) -> None:
     ):
         assert part in text, part
     assert "…" not in text
+
+
+def test_a_row_is_called_as_the_verdicts_call_it() -> None:
+    text = rendered(of(row(label="rag on x", model="x"), row(label="rag (run-1)", model="x")), 80)
+    assert [line.split()[:2] for line in text.splitlines() if "rag" in line] == [
+        ["rag", "0.812"],
+        ["rag", "(run-1)"],
+    ]
 
 
 def test_what_was_not_measured_is_a_dash() -> None:
