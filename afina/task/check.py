@@ -8,7 +8,7 @@ from pathlib import Path
 from afina.task.draft import SPLITS, Draft
 from afina.task.example import Example, content_id
 from afina.task.hub import Mapped
-from afina.task.leaks import Leak
+from afina.task.leaks import Leak, find_leaks
 from afina.task.rows import Rejection
 from afina.task.signature import Boolean, Choice, Signature
 from afina.task.task import read_draft
@@ -40,6 +40,8 @@ class TaskCheck:
 def inspect_task(source: str | Path, *, mapped: Mapped | None = None) -> TaskCheck:
     """Look at a task; raises TaskError only where it cannot be read at all."""
     draft = read_draft(source, mapped)
+    allowed = draft.rule.leaks == "allow"
+    leaks = tuple(find_leaks(draft.splits)) if allowed else draft.leaks
     return TaskCheck(
         name=draft.name,
         signature=draft.signature,
@@ -47,11 +49,11 @@ def inspect_task(source: str | Path, *, mapped: Mapped | None = None) -> TaskChe
         rows={name: len(draft.splits[name]) for name in SPLITS},
         labels={name: label_counts(draft, name) for name in SPLITS},
         rejected=draft.rejected,
-        leaks=draft.leaks,
+        leaks=leaks,
         leak_rule=draft.rule.leaks,
         dropped=draft.dropped,
         faults=draft.faults,
-        warnings=tuple(warnings_of(draft)),
+        warnings=tuple(warnings_of(draft, leaks)),
     )
 
 
@@ -64,7 +66,7 @@ def label_counts(draft: Draft, split: str) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def warnings_of(draft: Draft) -> list[str]:
+def warnings_of(draft: Draft, leaks: Sequence[Leak]) -> list[str]:
     """What is worth a look but stops nothing."""
     found = []
     for split in SPLITS:
@@ -75,8 +77,8 @@ def warnings_of(draft: Draft) -> list[str]:
     twice = conflicts(draft.splits["train"])
     if twice:
         found.append(f"{twice} inputs stand in train with different outputs")
-    if draft.rule.leaks == "allow" and draft.leaks:
-        found.append(f'{len(draft.leaks)} leaks are let through by leaks = "allow"')
+    if draft.rule.leaks == "allow" and leaks:
+        found.append(f'{len(leaks)} leaks are let through by leaks = "allow"')
     return found
 
 

@@ -12,7 +12,7 @@ from afina.task.example import Example
 from afina.task.jsonl import read_jsonl
 from afina.task.parquet import read_parquet
 from afina.task.rows import Rejection, Row, Rows, refused
-from afina.task.signature import Choice, Field, Signature, Spans, Text, TextList
+from afina.task.signature import Choice, Field, Signature, Spans, Text
 from afina.task.squad import read_squad
 from afina.task.table import read_table
 from afina.task.value import read_texts, read_value
@@ -153,6 +153,8 @@ def read_example(row: Row, signature: Signature, layout: Layout) -> Example:
     inputs = {part.name: named(part, raw(part)) for part in signature.inputs}
     outputs: dict[str, Value] = {}
     for part in signature.outputs:
+        if isinstance(part.type, Spans) and part.type.labels:
+            check_tags(part, raw(part), inputs)
         renamed = rename(raw(part), layout.labels) if part == signature.target else raw(part)
         outputs[part.name] = named(part, renamed, wanted=True)
     check_places(signature, inputs, outputs)
@@ -206,7 +208,7 @@ def check_places(signature: Signature, inputs: Values, outputs: Values) -> None:
             case Spans(()):
                 check_extracts(part, outputs[part.name], inputs)
             case Spans():
-                check_spans(part, outputs[part.name], signature, inputs)
+                check_spans(part, outputs[part.name], inputs)
 
 
 def check_extracts(part: Field, value: Value, inputs: Values) -> None:
@@ -220,17 +222,24 @@ def check_extracts(part: Field, value: Value, inputs: Values) -> None:
             raise ValueError(f"{part.name}: {answer!r} stands in none of the inputs")
 
 
-def check_spans(part: Field, value: Value, signature: Signature, inputs: Values) -> None:
+def check_tags(part: Field, raw: object, inputs: Values) -> None:
+    """There is a tag for each token; raises ValueError."""
+    if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
+        return
+    lengths = [len(tokens) for tokens in inputs.values() if isinstance(tokens, list)]
+    if lengths and len(raw) not in lengths:
+        raise ValueError(
+            f"{part.name}: expected {lengths[0]} tags, one for each token, came {len(raw)}"
+        )
+
+
+def check_spans(part: Field, value: Value, inputs: Values) -> None:
     """Each span ends within the tokens; raises ValueError."""
     assert isinstance(value, list)
-    lengths = [
-        len(tokens)
-        for field_ in signature.inputs
-        if isinstance(field_.type, TextList) and isinstance(tokens := inputs[field_.name], list)
-    ]
+    length = max((len(tokens) for tokens in inputs.values() if isinstance(tokens, list)), default=0)
     for span in value:
-        if isinstance(span, Span) and lengths and span.end > max(lengths):
-            raise ValueError(f"{part.name}: {span} ends after the last of {max(lengths)} tokens")
+        if isinstance(span, Span) and length and span.end > length:
+            raise ValueError(f"{part.name}: {span} ends after the last of {length} tokens")
 
 
 def merged(examples: Sequence[Example], target: str) -> tuple[Example, ...]:
