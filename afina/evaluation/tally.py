@@ -50,7 +50,6 @@ class Additive:
     def swapped(self, first: int, second: int, masks: Masks) -> tuple[Floats, Floats]:
         """Both reports' scores with the answers under the mask exchanged."""
         change = self.rows[second] - self.rows[first]
-        change.eliminate_zeros()
         changed = np.flatnonzero(np.diff(change.indptr))
         moved = masks[:, changed].astype(np.float64) @ change[changed]
         one = self.rows[first].sum(axis=0)[None] + moved

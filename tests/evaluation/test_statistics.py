@@ -111,13 +111,13 @@ def test_the_exchange_test_is_the_sign_flip_test_of_a_mean(closeness: Metric) ->
     assert ours == pytest.approx(exact, abs=0.01)
 
 
-def test_a_shorter_list_of_seeds_starts_over(closeness: Metric) -> None:
-    scores = np.random.default_rng(0).random((4, 10)).tolist()
-    four = tally(closeness, [1.0] * 10, scores)
-    six = tally(closeness, [1.0] * 10, [*scores[:3], scores[3], scores[3], scores[3]])
-    difference = float(np.mean(scores[:3]) - np.mean(scores[3]))
+def test_several_seeds_are_exchanged_as_their_mean(closeness: Metric) -> None:
+    scores = np.random.default_rng(0).random((4, 10))
+    means = np.array([scores[:3].mean(axis=0), scores[3]])
+    difference = float(means[0].mean() - means[1].mean())
+    four, two = (tally(closeness, [1.0] * 10, found.tolist()) for found in (scores, means))
     p = exchange(four, (3, 1), difference, 10, resamples=500, seed=0)
-    assert p == exchange(six, (3, 3), difference, 10, resamples=500, seed=0)
+    assert p == exchange(two, (1, 1), difference, 10, resamples=500, seed=0)
 
 
 def test_a_paired_test_of_a_corpus_metric_finds_what_is_there(
@@ -304,6 +304,8 @@ def test_a_verdict_needs_both_the_adjusted_p_and_the_interval() -> None:
     assert verdict(found_with(difference=-0.05, low=-0.09, high=-0.01), 0.05) == "B better"
     assert verdict(found_with(), 0.06).startswith("cannot tell, about ")
     assert verdict(found_with(low=-0.01), 0.05).startswith("cannot tell, about ")
+    behind = found_with(difference=-0.05, low=-0.09, high=0.0)
+    assert verdict(behind, 0.05).startswith("cannot tell, about ")
     assert verdict(found_with(low=0.0), 0.05).startswith("cannot tell, about ")
 
 
