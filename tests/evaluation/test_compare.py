@@ -1,9 +1,11 @@
 """A comparison prints what DESIGN says, and judges only what may be judged."""
 
+import doctest
 import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -208,3 +210,10 @@ def test_one_report_a_seed_is_needed(accuracy: Metric, make_report: MakeReport) 
     entry = Entry("rag", "x", (0, 1), (make_report(accuracy, WANTED, right(9)),))
     with pytest.raises(AssertionError, match="one report a seed"):
         compare([entry], accuracy, task="mr")
+
+
+def test_the_page_s_examples_run() -> None:
+    page = Path(__file__).parents[2] / "docs" / "comparison.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted > 0

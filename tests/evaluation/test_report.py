@@ -1,7 +1,9 @@
 """A report knows its answers, whether it is complete, and what it may stand beside."""
 
+import doctest
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +51,10 @@ def test_reports_made_otherwise_are_refused(
     report = make_report(accuracy, ["a", "b"], ["a", "b"])
     with pytest.raises(MismatchError, match=f"same {next(iter(change))}"):
         check_same_examples([report, make_report(accuracy, ["a", "b"], ["a", "b"], **change)])
+
+
+def test_the_page_s_examples_run() -> None:
+    page = Path(__file__).parents[2] / "docs" / "report.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted > 0

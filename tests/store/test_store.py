@@ -1,5 +1,6 @@
 """What is kept comes back whole, under its name, for several processes at once."""
 
+import doctest
 import json
 import sqlite3
 import subprocess
@@ -256,3 +257,10 @@ def test_the_clock_is_in_utc(store: Store) -> None:
     with closing(sqlite3.connect(store.path)) as connection:
         found = connection.execute("SELECT opened_by, opened FROM openings").fetchone()
     assert json.loads(json.dumps(found)) == ["x", "2026-01-02T03:04:05.678901+00:00"]
+
+
+def test_the_page_s_examples_run() -> None:
+    page = Path(__file__).parents[2] / "docs" / "store.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted > 0
