@@ -145,14 +145,11 @@ class Store:
             row = connection.execute(
                 "SELECT * FROM reports WHERE run = ? AND split = ?", key
             ).fetchone()
-            splits = connection.execute(
-                "SELECT split FROM reports WHERE run = ? ORDER BY split", key[:1]
-            ).fetchall()
             rows = connection.execute(
                 "SELECT * FROM predictions WHERE run = ? AND split = ? ORDER BY place", key
             ).fetchall()
         if row is None:
-            there = ", ".join(other["split"] for other in splits) or "none"
+            there = ", ".join(self.splits(found.name)) or "none"
             raise InputError(
                 f"run {found.name!r}: expected a report on {split!r}, there is {there}"
             )
@@ -162,6 +159,18 @@ class Store:
             )
         openings = max(row["openings"], self.count(found.task_digest))
         return report_of(row, tuple(row_from(other, self.path) for other in rows), openings)
+
+    def splits(self, run: str) -> list[str]:
+        """The splits that a run has a report on.
+
+        Raises: InputError where there is no such run.
+        """
+        name = self.run(run).name
+        with self.transaction() as connection:
+            rows = connection.execute(
+                "SELECT split FROM reports WHERE run = ? ORDER BY split", (name,)
+            ).fetchall()
+        return [row["split"] for row in rows]
 
     def record(self, task_digest: str, by: str) -> int:
         """Note that a task's sealed test is opened; how often it was, this time included."""

@@ -157,6 +157,16 @@ def test_a_report_takes_the_place_of_one_on_the_same_split(
     assert store.report(run.name, "test") == replace(report, split="test")
 
 
+def test_the_splits_of_a_run_s_reports_are_known(store: Store, run: Run, report: Report) -> None:
+    store.add_run(run)
+    assert store.splits(run.name) == []
+    for split in ("test", "dev"):
+        store.save_report(run.name, replace(report, split=split))
+    assert store.splits(run.name[:4]) == ["dev", "test"]
+    with pytest.raises(InputError, match="expected the name of a run"):
+        store.splits("other")
+
+
 def test_a_report_that_is_not_there_names_those_that_are(
     store: Store, run: Run, report: Report
 ) -> None:
