@@ -6,6 +6,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
@@ -27,13 +28,15 @@ class Metric:
 
 def mean_of(each: Callable[[Value, Value], float]) -> Metric:
     """The metric that is the mean of ``each``, called by its function's name."""
+    return Metric(each.__name__.replace("_", "-"), partial(mean, each), each)
 
-    def score(predicted: Sequence[Value], wanted: Sequence[Value]) -> float:
-        check_pairs(predicted, wanted)
-        pairs = zip(predicted, wanted, strict=True)
-        return sum(each(one, other) for one, other in pairs) / len(wanted)
 
-    return Metric(each.__name__.replace("_", "-"), score, each)
+def mean(
+    each: Callable[[Value, Value], float], predicted: Sequence[Value], wanted: Sequence[Value]
+) -> float:
+    """The mean of the scores of the examples."""
+    check_pairs(predicted, wanted)
+    return sum(map(each, predicted, wanted)) / len(wanted)
 
 
 def check_pairs(predicted: Sequence[Value], wanted: Sequence[Value]) -> None:

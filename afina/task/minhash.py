@@ -49,8 +49,8 @@ def minhashes(texts: Sequence[str]) -> NDArray[numpy.uint32]:
         matrix = pieces.transform(texts[start : start + BLOCK])
         numbers = matrix.indices.astype(numpy.uint64)
         for column, (factor, shift) in enumerate(factors.T):
-            mixed = (numbers * factor + shift) >> numpy.uint64(32)
-            least = numpy.minimum.reduceat(mixed, matrix.indptr[:-1])
+            hashed = (numbers * factor + shift) >> numpy.uint64(32)
+            least = numpy.minimum.reduceat(hashed, matrix.indptr[:-1])
             hashes[start : start + BLOCK, column] = least
     return hashes  # [texts, 96]
 
@@ -60,10 +60,11 @@ def band_pairs(hashes: NDArray[numpy.uint32], masks: NDArray[numpy.int64]) -> ND
     found = [numpy.empty(0, numpy.int64)]
     shuffled = numpy.random.default_rng(1).permutation(len(hashes))
     for band in range(BANDS):
-        columns = hashes[:, band * ROWS : (band + 1) * ROWS]
-        order = numpy.lexsort((shuffled, *columns.T))
-        found.append(bucket_pairs(columns[order], order, masks))
-    codes = numpy.unique(numpy.concatenate(found))
+        keys = mixed(hashes[:, band * ROWS : (band + 1) * ROWS])
+        order = numpy.lexsort((shuffled, keys))
+        found.append(bucket_pairs(keys[order], order, masks))
+    codes = numpy.sort(numpy.concatenate(found))
+    codes = codes[numpy.diff(codes, prepend=-1) > 0]
     pairs = numpy.stack([codes // len(hashes), codes % len(hashes)], axis=1)
     alike = [
         (hashes[block[:, 0]] == hashes[block[:, 1]]).mean(axis=1) >= ALIKE
@@ -72,16 +73,24 @@ def band_pairs(hashes: NDArray[numpy.uint32], masks: NDArray[numpy.int64]) -> ND
     return pairs[numpy.concatenate(alike)] if alike else pairs
 
 
+def mixed(columns: NDArray[numpy.uint32]) -> NDArray[numpy.uint64]:
+    """A band's hashes as one number a text."""
+    keys = numpy.zeros(len(columns), numpy.uint64)
+    for column in columns.T:
+        keys = (keys ^ column) * numpy.uint64(0x9E3779B97F4A7C15)
+    return keys
+
+
 def bucket_pairs(
-    columns: NDArray[numpy.uint32], order: NDArray[numpy.int64], masks: NDArray[numpy.int64]
+    keys: NDArray[numpy.uint64], order: NDArray[numpy.int64], masks: NDArray[numpy.int64]
 ) -> NDArray[numpy.int64]:
     """Pairs of one band, in its sorted order, as codes ``smaller * N + larger``."""
     found = [numpy.empty(0, numpy.int64)]
-    for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
-        equal = (columns[:-step] == columns[step:]).all(axis=1)
-        if not equal.any():
-            break
-        one, other = order[:-step][equal], order[step:][equal]
+    starts = numpy.arange(len(keys))
+    for step in range(1, NEIGHBOURS + 1):
+        starts = starts[starts + step < len(keys)]
+        starts = starts[keys[starts] == keys[starts + step]]
+        one, other = order[starts], order[starts + step]
         single = (masks[one] & (masks[one] - 1)) == 0
         apart = (masks[one] != masks[other]) | ~single
         small, large = numpy.minimum(one, other)[apart], numpy.maximum(one, other)[apart]

@@ -109,20 +109,22 @@ def checked(path: Path, data: dict[str, Any]) -> Settings:  # Any: TOML as it ca
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        faults = {f"{path}: {fault(detail, data)}": None for detail in error.errors()}
-        raise TaskError("\n".join(faults)) from error
+        faults: dict[str, list[str]] = {}
+        for detail in error.errors():
+            faults.setdefault(dotted(detail, data), []).append(fault(detail))
+        lines = [f"{path}: {key}: {', or '.join(reasons)}" for key, reasons in faults.items()]
+        raise TaskError("\n".join(lines)) from error
 
 
-def fault(detail: ErrorDetails, data: dict[str, Any]) -> str:  # Any: TOML as it came
-    """One fault with the dotted path of its key."""
-    keys = dotted(detail, data)
+def fault(detail: ErrorDetails) -> str:
+    """What is wrong with a key; of a union, with one of its members."""
     if detail["type"] == "extra_forbidden":
-        return f"{keys}: an unknown key{hint(detail)}"
+        return f"an unknown key{hint(detail)}"
     if detail["type"] == "missing":
-        return f"{keys}: expected this key, came none"
+        return "expected this key, came none"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    return f"{keys}: {message}" + ("" if "came" in message else f", came {detail['input']!r}")
+    return message + ("" if "came" in message else f", came {detail['input']!r}")
 
 
 def dotted(detail: ErrorDetails, data: Any) -> str:  # Any: TOML as it came

@@ -127,7 +127,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]
     A text that begins with = + - @, a tab or CR gets an apostrophe in front.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, csv.unix_dialect)
         writer.writerows([disarmed(cell) for cell in row] for row in [header, *rows])
 
 
