@@ -9,10 +9,11 @@ from afina.backbones.decoder import Decoder
 from afina.backbones.frozen import Tokens
 from afina.backbones.injection import KeyValues
 from afina.backbones.words import label_tokens
-from afina.errors import ModelError
+from afina.errors import ArtefactError, MismatchError, ModelError
 from afina.hard.prompt import Prompt
 from afina.solver import Packed, Prediction, Usage, Values
-from afina.task.signature import Choice
+from afina.task.example import Example
+from afina.task.signature import Choice, Signature
 
 ROWS = 32  # rows in a batch
 LEAST = 16  # tokens a row must at least have room for
@@ -136,3 +137,28 @@ def _best(labels: Sequence[str], scores: Sequence[float]) -> tuple[str, dict[str
     order = sorted(range(len(labels)), key=lambda place: -scores[place])
     evidence = {labels[place]: round(scores[place], 6) for place in order[:3]}
     return labels[order[0]], {"probabilities": evidence}
+
+
+def unpack_written(packed: Packed, backbone: Backbone) -> WrittenSolver:
+    """The solver that was packed, on the backbone it belongs to.
+
+    Raises:
+        MismatchError: the backbone is another.
+        ArtefactError: a field is missing or garbled.
+    """
+    facts, frozen = packed.settings, backbone.frozen
+    if facts.get("digest") != frozen.digest:
+        raise MismatchError(
+            f"the prompt was measured on {facts.get('model')!r}, but the weights of {frozen.name} "
+            "are others; load the model it was measured on"
+        )
+    try:
+        signature = Signature.parse(str(facts["signature"]), instruction=str(facts["instruction"]))
+        kept = facts["demonstrations"]
+        assert isinstance(kept, list)
+        shown = tuple(Example(each["inputs"], each["outputs"], each["id"]) for each in kept)
+        words = facts["words"]
+        assert isinstance(words, dict)
+        return make_solver(Prompt(signature, shown), backbone, words)
+    except (KeyError, TypeError, AssertionError) as error:
+        raise ArtefactError(f"the bundle lacks or garbles {error}; tune it anew") from error

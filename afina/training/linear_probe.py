@@ -34,7 +34,7 @@ def probe(task: Task, backbone: Backbone) -> tuple[SoftSolver, float]:
         places = head(on_dev).argmax(dim=-1).tolist()
         name = task.signature.target.name
         score = task.metric.score(
-            [each.outputs[name] for each in task.dev], [labels[place] for place in places]
+            [labels[place] for place in places], [each.outputs[name] for each in task.dev]
         )
         if best is None or score > best[0]:
             best = (score, strength, HeadAnswer(head, labels))

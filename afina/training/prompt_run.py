@@ -22,7 +22,8 @@ from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, Watch, train
+from afina.training.train import Outcome, TrainSettings, train
+from afina.training.watch import Watch
 
 TAIL_ROOM = 8  # places kept free for label tokens
 

@@ -10,4 +10,4 @@ def dev_score(solver: Solver, task: Task) -> float:
     predictions = solver([example.inputs for example in task.dev])
     wanted = [example.outputs[name] for example in task.dev]
     got = [prediction.outputs[name] for prediction in predictions if prediction.outputs]
-    return task.metric.score(wanted, got)
+    return task.metric.score(got, wanted)

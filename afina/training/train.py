@@ -16,6 +16,7 @@ from afina.soft.learner import Group
 from afina.soft.reading import Read
 from afina.training.batches import plan
 from afina.training.checkpoint import Checkpoint, Checkpoints
+from afina.training.watch import Progress, Watch
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,6 @@ class Moment:
     worse: int = 0  # dev scores since the best
     losses: tuple[float, ...] = ()
     scores: tuple[tuple[int, float], ...] = ()  # (step, dev score)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is shown while a run trains."""
-
-    step: int
-    steps: int
-    loss: float
-    best: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What a run tells, and whom it asks to stop; ``at`` names the points of a step (for tests)."""
-
-    show: Callable[[Progress], None] = lambda progress: None
-    stop: Callable[[], AfinaError | None] = lambda: None
-    at: Callable[[str], None] = lambda point: None
-    note: Callable[[str], None] = lambda text: None
 
 
 class Trainable(Protocol):

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from afina.errors import ArtefactError
 from afina.solver import Packed, Prediction, Value, Values
 from afina.task.task import Task
 
@@ -32,3 +33,15 @@ def most_common(task: Task) -> Majority:
     values = [example.outputs[target] for example in task.train]
     winner = Counter(repr(value) for value in values).most_common(1)[0][0]
     return Majority(target, next(value for value in values if repr(value) == winner))
+
+
+def unpack_majority(packed: Packed) -> Majority:
+    """The solver that was packed.
+
+    Raises:
+        ArtefactError: it names no target or no answer.
+    """
+    target, answer = packed.settings.get("target"), packed.settings.get("answer")
+    if not isinstance(target, str) or not isinstance(answer, str | int | float | bool | list):
+        raise ArtefactError(f"expected a target and its answer, got {target!r} and {answer!r}")
+    return Majority(target, answer)
