@@ -129,11 +129,13 @@ def chrf(predicted: Sequence[Value], wanted: Sequence[Value]) -> float:
 
 
 def streams(wanted: Sequence[Value]) -> list[list[str]]:
-    """References as sacrebleu takes them: the first of each, the second of each, and so on."""
+    """References as sacrebleu takes them: the first of each, the second of each, and so on.
+
+    Where an example has fewer its first stands again, which changes no score.
+    """
     texts = [texts_of(value) for value in wanted]
     width = max(map(len, texts))
-    # ignore: sacrebleu takes None where an example has fewer texts, and its annotation forgot it
-    return [[row[n] if n < len(row) else None for row in texts] for n in range(width)]  # type: ignore[misc]
+    return [[row[n] if n < len(row) else row[0] for row in texts] for n in range(width)]
 
 
 def rouge_l(predicted: Value, wanted: Value) -> float:

@@ -71,7 +71,8 @@ def read_draft(source: str | Path, mapped: Mapped | None) -> Draft:
         return read_folder(folder)
     if folder.is_dir():
         raise TaskError(f"expected a task folder, came {str(source)!r} without task.toml")
-    if HUB_NAME.fullmatch(str(source)) is None or isinstance(source, Path):
+    named = HUB_NAME.fullmatch(str(source)) is not None and not folder.parent.is_dir()
+    if not named or isinstance(source, Path):
         raise TaskError(
             "expected a folder with task.toml or a Hub dataset's name 'owner/name',"
             f" came {str(source)!r}, which is neither"
@@ -81,9 +82,8 @@ def read_draft(source: str | Path, mapped: Mapped | None) -> Draft:
 
 def task_of(draft: Draft) -> Task:
     """The task that a draft without faults is."""
-    signature = replace(draft.signature, instruction="")
     manifest = Manifest.of(draft.splits, draft.rule.seed, draft.shares)
-    content = json.dumps([str(signature), draft.metric.name, manifest.digest])
+    content = json.dumps([str(draft.signature), draft.metric.name, manifest.digest])
     digest = hashlib.sha256(content.encode()).hexdigest()
     return Task(
         name=draft.name,

@@ -205,6 +205,7 @@ MALFORMED = [
     ("a.conll", b"Ada B-ORG\n\ny O\n", 1, [(1, "'PER' or 'LOC', came 'ORG'")]),
     ("a.conll", b"y O\n\nAda PER\n", 1, [(3, "expected a tag")]),
     ("a.conll", b"Ada\n\ny O\n", 1, [(1, "a token and a tag")]),
+    ("a.conll", b"y\tO\n\n#x\tPER\n", 1, [(3, "expected a tag")]),
     ("a.conll", b"y O\n\nA\0da O\n", 1, [(3, "NUL")]),
     ("a.conll", b"# only a comment\n", 0, [(1, "expected sentences")]),
     ("a.json", b'{"data": 5}', 0, [(1, "expected SQuAD JSON")]),

@@ -187,7 +187,11 @@ def test_a_task_file_of_other_bytes_is_refused(made: Path) -> None:
         load_task(made)
 
 
-def test_what_is_no_task_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_task_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TaskError, match="'tasks/typo', which is neither"):
+        load_task("tasks/typo")
     with pytest.raises(TaskError, match=r"without task\.toml"):
         load_task(tmp_path)
     with pytest.raises(TaskError, match="which is neither"):
