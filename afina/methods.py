@@ -27,12 +27,14 @@ Settings = TypeVar("Settings")
 class Job:
     """What a method is given: a task without its test rows, a model, and where to keep its state.
 
-    ``backbone`` loads the model, or hands out the one already loaded.
+    ``backbone`` loads the model, or hands out the one already loaded; ``bundle`` reads what another
+    run has kept.
     """
 
     task: Task
     model: str
     backbone: "Callable[[], Backbone]"
+    bundle: Callable[[str], Packed]
     folder: Path
     seed: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -108,13 +110,19 @@ def written(job: Job, *, shots: int) -> Made:
 
 def prompt_tuning(job: Job) -> Made:
     from afina.backbones.frozen import digest_of
+    from afina.soft.init import STARTS
     from afina.training.prompt_run import PromptTuningSettings, tune_prompt
 
     settings = read_settings(PromptTuningSettings(), job)
     backbone = job.backbone()
     before = backbone.frozen.digest
     solver, outcome = tune_prompt(
-        job.task, backbone, settings, keeper=checkpoints(job), watch=job.watch
+        job.task,
+        backbone,
+        settings,
+        keeper=checkpoints(job),
+        watch=job.watch,
+        other=None if settings.start in STARTS else job.bundle(settings.start),
     )
     if digest_of(backbone.frozen.model) != before:
         raise AfinaError("the frozen weights changed while tuning; the prompt is not kept")

@@ -18,7 +18,7 @@ from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
 from afina.methods import SEEDED, Job, load_model, method_named, restore
-from afina.solver import Solver
+from afina.solver import Packed, Solver
 from afina.store.bundle import FACTS, load_bundle, save_bundle
 from afina.store.run import Run, run_name
 from afina.store.store import Store
@@ -90,6 +90,7 @@ def tune_in(
             task.for_tuning(),
             order.model,
             lambda: load(order.model),
+            bundle_at,
             folder,
             seed=order.seed,
             settings=order.settings,
@@ -130,9 +131,14 @@ def load(path: str | Path) -> Solver:
         ArtefactError: it is damaged.
         MismatchError: the model of that name has other weights now.
     """
+    return restore(bundle_at(path))
+
+
+def bundle_at(path: str | Path) -> Packed:
+    """What a bundle's folder holds, or that of the run that made it."""
     folder = Path(path)
     inner = folder / "bundle"
-    return restore(load_bundle(inner if inner.is_dir() else folder, Disk()))
+    return load_bundle(inner if inner.is_dir() else folder, Disk())
 
 
 def keep_run(

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from afina.backbones.frozen import Frozen
 from afina.errors import InputError
+from afina.solver import Packed
+
+STARTS = ("labels", "text", "vocabulary")
 
 
 def from_text(frozen: Frozen, text: str, length: int) -> Float[Tensor, "P H"]:
@@ -46,15 +49,18 @@ def from_vocabulary(
     return frozen.embed([ordinary[pick] for pick in picks.tolist()]).detach().float()
 
 
-def from_prompt(frozen: Frozen, vectors: Float[Tensor, "N H"], length: int) -> Float[Tensor, "P H"]:
+def from_prompt(frozen: Frozen, packed: Packed, length: int) -> Float[Tensor, "P H"]:
     """Another prompt's vectors, repeated or cut to length.
 
     Raises:
-        InputError: the other prompt was made for another width.
+        InputError: what was packed holds no prompt, or one of another width.
     """
+    if "prompt" not in packed.arrays:
+        raise InputError(f"expected a bundle with a soft prompt to start from, got {packed.kind!r}")
+    vectors = torch.from_numpy(packed.arrays["prompt"].copy())
     if vectors.shape[1] != frozen.width:
         raise InputError(
             f"the prompt to start from has width {vectors.shape[1]}, {frozen.name} takes "
             f"{frozen.width}; start from a prompt of the same model"
         )
-    return vectors.repeat(length // len(vectors) + 1, 1)[:length].detach().float()
+    return vectors.repeat(length // len(vectors) + 1, 1)[:length].float()

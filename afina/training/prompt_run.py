@@ -16,6 +16,7 @@ from afina.soft.learner import Learner
 from afina.soft.prompt_tuning import PromptTuning
 from afina.soft.reading import Read, Reader, labelled_rows, labels_of
 from afina.soft.soft_solver import SoftSolver, make_solver
+from afina.solver import Packed
 from afina.task.example import Example
 from afina.task.signature import Choice
 from afina.task.task import Task
@@ -33,7 +34,7 @@ class PromptTuningSettings:
     """What prompt tuning trains, and from where."""
 
     length: int = 20  # trained vectors, 1 upward
-    start: str = "vocabulary"  # labels | text | vocabulary
+    start: str = "vocabulary"  # labels | text | vocabulary | the folder of another run
     text: str = ""  # what start=text begins from; empty: the task's instruction
     answer: str = "auto"  # head | words | text; auto: what the model and the target suggest
     rate: float = 0.1  # learning rate of the vectors, in units of the model's own word vectors
@@ -50,11 +51,11 @@ def tune_prompt(
     *,
     keeper: Checkpoints,
     watch: Watch,
-    other: Tensor | None = None,
+    other: Packed | None = None,
 ) -> tuple[SoftSolver, Outcome]:
     """Train a soft prompt for a task; the solver answers with the best on dev.
 
-    ``other`` are vectors ``[N, H]`` of another prompt to start from, in place of ``start``.
+    ``other`` is another prompt to start from, in place of ``start``.
 
     Raises:
         InputError: the settings do not fit the task.
@@ -81,7 +82,7 @@ def tune_prompt(
 
 
 def start_vectors(
-    task: Task, backbone: Backbone, settings: PromptTuningSettings, other: Tensor | None
+    task: Task, backbone: Backbone, settings: PromptTuningSettings, other: Packed | None
 ) -> Tensor:
     """The vectors ``[P, H]`` a prompt starts from.
 
@@ -101,7 +102,7 @@ def start_vectors(
         case "vocabulary":
             generator = torch.Generator().manual_seed(settings.train.seed)
             return init.from_vocabulary(frozen, length, generator)
-    raise InputError(f"expected start labels, text or vocabulary, got {settings.start!r}")
+    raise InputError(f"expected start {', '.join(init.STARTS)} or a run, got {settings.start!r}")
 
 
 def word_size(backbone: Backbone) -> float:
