@@ -39,7 +39,7 @@ Settings = Annotated[
 ]
 HOME = Path(".afina")
 MINILM = "builtin:minilm"
-DEMO = Path(__file__).parent.parent / "examples" / "library"
+DEMO = Path(__file__).parent.parent / "examples" / "front_desk"
 DEMO_METHODS = "majority,linear-probe,prompt-tuning"
 
 

@@ -20,7 +20,7 @@ from afina.evaluation.report import Report
 from afina.methods import SEEDED, Job, load_model, method_named, restore
 from afina.solver import Packed, Solver
 from afina.store.bundle import FACTS, load_bundle, save_bundle
-from afina.store.run import Run, run_name
+from afina.store.run import Run, plain, run_name
 from afina.store.store import Store
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
@@ -332,4 +332,4 @@ def compared_name(task: Task, order: Order) -> str:
     """A run's name that its order and its data decide, so that a comparison finds it again."""
     content = json.dumps([asdict(replace(order, settings=dict(order.settings))), task.digest])
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    return f"{task.name.lower()}-{order.method}-{digest}-s{order.seed}"
+    return f"{plain(task.name, order.method)}-{digest}-s{order.seed}"

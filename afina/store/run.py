@@ -9,6 +9,7 @@ from pathlib import Path
 
 from afina.errors import InputError
 from afina.solver import Usage
+from afina.task.names import shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -40,14 +41,29 @@ class Run:
 
 def run_name(task: str, method: str, generator: random.Random) -> str:
     """A name for a run, such as ``mr-prompt-tuning-7k3q9``."""
-    words = re.sub(r"[^a-z0-9]+", "-", f"{task}-{method}".lower()).strip("-")[:80].strip("-")
-    return f"{words}-{''.join(generator.choices(LETTERS, k=5))}".lstrip("-")
+    return f"{plain(task, method)}-{''.join(generator.choices(LETTERS, k=5))}".lstrip("-")
+
+
+def plain(*words: str) -> str:
+    """Words as a part of a run's name.
+
+    >>> plain("../My Täsk", "prompt-tuning")
+    'my-t-sk-prompt-tuning'
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")[:80].strip("-_")
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that would not be one plain folder; gives it back."""
-    if not NAME.fullmatch(name) or ".." in name:
+    """The name of a run, unchanged; raises InputError where it is not one plain folder.
+
+    Capital letters are refused: on some disks ``A`` and ``a`` are one folder.
+
+    >>> check_name("mr-prompt-tuning-7k3q9")
+    'mr-prompt-tuning-7k3q9'
+    """
+    if NAME.fullmatch(name) is None or ".." in name:
         raise InputError(
-            f"expected a run's name of a-z, 0-9, '.', '_' and '-', at most 100, came {name!r}"
+            "expected a run's name of at most 100 of a-z, 0-9, '.', '_' and '-', first a letter or"
+            f" digit and without '..', came {shown(name)}"
         )
     return name

@@ -1,27 +1,12 @@
-"""Names of files: of runs in a workspace, and of the data files that a task names."""
+"""Names of the data files that a task names."""
 
 import re
 import stat
 from pathlib import Path
 
-from afina.errors import InputError, TaskError
+from afina.errors import TaskError
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LONGEST = 300
-
-
-def check_name(name: str) -> str:
-    """The name of a run, unchanged; raises InputError where it could lead anywhere else.
-
-    >>> check_name("mr-prompt-tuning-0")
-    'mr-prompt-tuning-0'
-    """
-    if NAME.fullmatch(name) is None or ".." in name:
-        raise InputError(
-            "expected a name of at most 100 letters, digits, '.', '_' and '-' (ASCII) that starts"
-            f" with a letter or digit and holds no '..', came {shown(name)}"
-        )
-    return name
 
 
 def data_file(folder: Path, name: str) -> Path:

@@ -5,67 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from afina.errors import InputError, TaskError
-from afina.task.names import check_name, data_file
-
-HOSTILE = [
-    "",
-    ".",
-    "..",
-    "../outside.csv",
-    "a/../../outside.csv",
-    "..\\outside.csv",
-    "%2e%2e/outside.csv",
-    "%2e%2e%2foutside.csv",
-    "%252e%252e%252foutside.csv",
-    "/etc/passwd",
-    "~/x",
-    "C:\\x",
-    "file:///etc/passwd",
-    "http://example.org/x",
-    "a\0b",
-    "a\nb",
-    "a#b",
-    "a?b",
-    "a b",
-    "-rf",
-    ".hidden",
-    "a..b",
-    "a" * 101,
-    "a" * 300,
-    "рaypal",  # a Cyrillic р
-    "ａ",
-    "a\u2025b",
-    "a\u202eb",
-    "é",
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_run_name_is_refused_in_one_line(name: str) -> None:
-    with pytest.raises(InputError, match="expected a name") as caught:
-        check_name(name)
-    assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize("name", ["a", "0", "mr-prompt-tuning-0", "v1.2_x", "A" * 100])
-def test_a_plain_run_name_comes_back_unchanged(name: str) -> None:
-    assert check_name(name) == name
-
-
-@given(st.text(max_size=120))
-def test_an_accepted_name_is_one_step_below_its_folder(name: str) -> None:
-    try:
-        check_name(name)
-    except InputError:
-        return
-    assert os.path.normpath(f"/runs/{name}") == f"/runs/{name}"
-    assert Path(f"/runs/{name}").parent == Path("/runs")
-
+from afina.errors import TaskError
+from afina.task.names import data_file
 
 DATA_HOSTILE = [
     "",
