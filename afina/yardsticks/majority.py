@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from afina.errors import ArtefactError
-from afina.solver import Packed, Prediction, Value, Values
+from afina.solver import Packed, Prediction, Span, Value, Values
 from afina.task.task import Task
 
 
@@ -44,4 +45,14 @@ def unpack_majority(packed: Packed) -> Majority:
     target, answer = packed.settings.get("target"), packed.settings.get("answer")
     if not isinstance(target, str) or not isinstance(answer, str | int | float | bool | list):
         raise ArtefactError(f"expected a target and its answer, got {target!r} and {answer!r}")
-    return Majority(target, answer)
+    return Majority(target, _spans(answer) if isinstance(answer, list) else answer)
+
+
+def _spans(answer: list[Any]) -> list[Span] | list[str]:
+    """A list as it was before JSON, which knows no spans."""
+    if all(isinstance(part, str) for part in answer):
+        return answer
+    try:
+        return [Span(int(start), int(end), str(label)) for start, end, label in answer]
+    except (TypeError, ValueError) as error:
+        raise ArtefactError(f"expected an answer of texts or spans, got {answer!r}") from error
