@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from afina.disk import Disk, replace_file, sweep
-from afina.errors import ArtefactError
+from afina.errors import AfinaError, ArtefactError
 
 KEPT = 2
 
@@ -39,7 +40,10 @@ class Checkpoints:
     disk: Disk
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-        """Write a checkpoint, then drop all but the newest.
+        """Write a checkpoint, then drop all but this one and those just before it.
+
+        Files of later steps were passed over as damaged, and go. One that cannot be removed now
+        is removed by the next call.
 
         Raises:
             SpaceError: the disk is full; the ones before are untouched.
@@ -48,8 +52,11 @@ class Checkpoints:
         digest = hashlib.sha256(data).hexdigest()
         path = self.folder / f"step-{step:08d}-{digest}.safetensors"
         replace_file(path, data, self.disk)
-        for old in self._files()[KEPT:]:
-            self.disk.remove(old)
+        files = self._files()
+        newest = files.index(path)
+        for old in {*files} - {*files[newest : newest + KEPT]}:
+            with suppress(OSError):
+                self.disk.remove(old)
         return path
 
     def load(self) -> Checkpoint | None:
@@ -57,11 +64,12 @@ class Checkpoints:
 
         Raises:
             ArtefactError: there are files, and all of them are damaged.
+            AfinaError: a file cannot be read at all.
         """
         sweep(self.folder)
         damaged: list[Path] = []
         for path in self._files():
-            if hashlib.sha256(self.disk.read(path)).hexdigest() == path.stem.rpartition("-")[2]:
+            if self._digest(path) == path.stem.rpartition("-")[2]:
                 return _read(path, tuple(damaged))
             damaged.append(path)
         if damaged:
@@ -70,6 +78,14 @@ class Checkpoints:
                 "start the run anew under another name"
             )
         return None
+
+    def _digest(self, path: Path) -> str:
+        try:
+            return hashlib.sha256(self.disk.read(path)).hexdigest()
+        except OSError as error:
+            raise AfinaError(
+                f"cannot read {path}: {error.strerror or error}; nothing is changed, run again"
+            ) from error
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*-*.safetensors"), reverse=True)
