@@ -10,8 +10,7 @@ from torch import Tensor
 from afina.backbones.backbone import Backbone
 from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, Injection
-from afina.backbones.layout import check_fits
-from afina.errors import ArtefactError, MismatchError
+from afina.errors import ArtefactError, MismatchError, SignatureError
 from afina.soft.answer import Answer, Answered, HeadAnswer, LabelWords, Writing
 from afina.soft.heads import ClassificationHead
 from afina.soft.reading import Read, Reader
@@ -71,6 +70,7 @@ class SoftSolver:
             "signature": str(self.reader.signature),
             "room": self.reader.room,
             "tail": list(self.reader.tail),
+            "length": self.prompt.length if self.prompt else 0,
         }
         arrays = {}
         if self.prompt is not None:
@@ -121,38 +121,57 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
             f"{str(facts.get('digest'))[:12]}…, but {frozen.name} has {frozen.digest[:12]}…; "
             "load the model it was tuned on"
         )
-    arrays = {name: torch.from_numpy(array.copy()) for name, array in packed.arrays.items()}
-    if not all(bool(array.isfinite().all()) for array in arrays.values()):
-        raise ArtefactError("the bundle holds NaN or infinite numbers; tune the prompt anew")
+    arrays = finite(packed)
     try:
         signature = Signature.parse(str(facts["signature"]))
         reader = Reader(frozen, signature, _integer(facts["room"]), _integers(facts["tail"]))
-        prompt = Embeddings(arrays["prompt"]) if "prompt" in arrays else None
-        if prompt is not None:
-            check_fits(frozen, prompt)
-        return make_solver(backbone, reader, prompt=prompt, answer=_answer(facts, arrays))
-    except (KeyError, TypeError, ValueError) as error:
+        length = _integer(facts["length"])
+        shape = (length, frozen.width)
+        prompt = Embeddings(_array(arrays, "prompt", shape)) if length else None
+        answer = _answer(facts, arrays, frozen.width)
+    except (KeyError, TypeError, ValueError, SignatureError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
+    return make_solver(backbone, reader, prompt=prompt, answer=answer)
 
 
-def _answer(facts: Mapping[str, object], arrays: Mapping[str, Tensor]) -> Answer:
+def finite(packed: Packed) -> dict[str, Tensor]:
+    """The arrays as tensors.
+
+    Raises:
+        ArtefactError: a number is NaN or infinite.
+    """
+    arrays = {name: torch.from_numpy(array.copy()) for name, array in packed.arrays.items()}
+    if not all(bool(array.isfinite().all()) for array in arrays.values()):
+        raise ArtefactError("the bundle holds NaN or infinite numbers; tune the prompt anew")
+    return arrays
+
+
+def _answer(facts: Mapping[str, object], arrays: Mapping[str, Tensor], width: int) -> Answer:
     match facts["answer"]:
         case "head":
-            head = ClassificationHead(arrays["head.weight"], arrays["head.bias"])
-            return HeadAnswer(head, _labels(facts))
+            labels = _labels(facts)
+            weight = _array(arrays, "head.weight", (len(labels), width))
+            bias = _array(arrays, "head.bias", (len(labels),))
+            return HeadAnswer(ClassificationHead(weight, bias), labels)
         case "label-words":
-            words = facts["words"]
-            assert isinstance(words, list)
-            return LabelWords(_labels(facts), [list(_integers(word)) for word in words])
+            labels, words = _labels(facts), _list(facts["words"])
+            if len(words) != len(labels):
+                raise ValueError(f"words for {len(labels)} labels, of which it has {len(words)}")
+            return LabelWords(labels, [list(_integers(word)) for word in words])
         case "writing":
             return Writing(_integer(facts["tokens"]))
     raise ValueError(f"answer {facts['answer']!r}")
 
 
+def _array(arrays: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    array = arrays[name]
+    if array.dtype != torch.float32 or tuple(array.shape) != shape:
+        raise ValueError(f"{name}, {array.dtype} of {tuple(array.shape)}, not float32 of {shape}")
+    return array
+
+
 def _labels(facts: Mapping[str, object]) -> tuple[str, ...]:
-    labels = facts["labels"]
-    assert isinstance(labels, list)
-    return tuple(str(label) for label in labels)
+    return tuple(str(label) for label in _list(facts["labels"]))
 
 
 def _integer(value: object) -> int:
@@ -162,6 +181,10 @@ def _integer(value: object) -> int:
 
 
 def _integers(value: object) -> tuple[int, ...]:
+    return tuple(_integer(part) for part in _list(value))
+
+
+def _list(value: object) -> list[object]:
     if not isinstance(value, list):
         raise TypeError(f"{value!r}, which should be a list")
-    return tuple(_integer(part) for part in value)
+    return value

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
@@ -12,13 +11,13 @@ from afina.errors import ArtefactError
 from afina.soft.answer import HeadAnswer
 from afina.soft.learner import Group
 from afina.soft.reading import Read, Reader, labelled_rows, labels_of
-from afina.soft.soft_solver import SoftSolver, make_solver, unpack
+from afina.soft.soft_solver import SoftSolver, finite, make_solver, unpack
 from afina.solver import Packed, Prediction, Values
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, train
+from afina.training.train import Outcome, TrainSettings, refuse_below, train
 from afina.training.watch import Watch
 
 
@@ -30,6 +29,9 @@ class FullSettings:
     head_rate: float = 1e-3  # learning rate of the head
     probe: float = 0.05  # strength (C) of the logistic regression the head starts from
     train: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4, save_every=10**9))
+
+    def __post_init__(self) -> None:
+        refuse_below(self, {"rate": 0.0, "head_rate": 0.0, "probe": 1e-6})
 
 
 class WholeLearner(nn.Module):
@@ -109,13 +111,13 @@ def unpack_whole(packed: Packed, backbone: Backbone) -> WholeSolver:
 
     Raises:
         MismatchError: the backbone is another.
-        ArtefactError: weights are missing or of the wrong shape.
+        ArtefactError: weights are missing, of the wrong shape or no numbers.
     """
     rest = {name: part for name, part in packed.arrays.items() if not name.startswith("model.")}
     inner = unpack(Packed("soft", packed.settings, rest), backbone)
     weights = {
-        name.removeprefix("model."): torch.from_numpy(part.copy())
-        for name, part in packed.arrays.items()
+        name.removeprefix("model."): part
+        for name, part in finite(packed).items()
         if name.startswith("model.")
     }
     try:
