@@ -9,11 +9,17 @@ from afina.backbones.decoder import Decoder
 from afina.backbones.frozen import Tokens
 from afina.backbones.injection import KeyValues
 from afina.backbones.words import label_tokens
-from afina.errors import ArtefactError, MismatchError, ModelError
+from afina.errors import (
+    ArtefactError,
+    InputError,
+    MismatchError,
+    ModelError,
+    SignatureError,
+)
 from afina.hard.prompt import Prompt
 from afina.solver import Packed, Prediction, Usage, Values
 from afina.task.example import Example
-from afina.task.signature import Choice, Signature
+from afina.task.signature import Choice, Signature, Spans, Text
 
 ROWS = 32  # rows in a batch
 LEAST = 16  # tokens a row must at least have room for
@@ -117,6 +123,7 @@ def make_solver(prompt: Prompt, backbone: Backbone, words: Mapping[str, str]) ->
 
     Raises:
         ModelError: the model has no language-model head that could answer by words, or no room.
+        InputError: the target is no choice, text or bare spans.
     """
     frozen = backbone.frozen
     if frozen.kind == "encoder":
@@ -125,9 +132,16 @@ def make_solver(prompt: Prompt, backbone: Backbone, words: Mapping[str, str]) ->
             "encoder-decoder, or a method with a head such as prompt-tuning"
         )
     target = prompt.signature.target
-    labels: list[list[int]] = []
-    if isinstance(target.type, Choice):
-        labels = label_tokens(frozen, f"\n{target.name}:", target.type.labels, words)
+    match target.type:
+        case Choice(names):
+            labels = label_tokens(frozen, f"\n{target.name}:", names, words)
+        case Text() | Spans(()):
+            labels = []
+        case _:
+            raise InputError(
+                f"expected a target that is a choice, a text or bare spans, got {str(target)!r}; "
+                "a local model writes no other"
+            )
     front = frozen.encode(prompt.front) if prompt.front else []
     ready = backbone.absorb(front) if isinstance(backbone, Decoder) else None
     return WrittenSolver(backbone, prompt, words, tuple(front), tuple(labels), ready)
@@ -160,5 +174,5 @@ def unpack_written(packed: Packed, backbone: Backbone) -> WrittenSolver:
         words = facts["words"]
         assert isinstance(words, dict)
         return make_solver(Prompt(signature, shown), backbone, words)
-    except (KeyError, TypeError, AssertionError) as error:
+    except (KeyError, TypeError, AssertionError, SignatureError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune it anew") from error

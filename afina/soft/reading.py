@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from afina.backbones.frozen import Frozen
 from afina.errors import InputError
 from afina.solver import Value, Values
-from afina.task.signature import Choice, Signature
+from afina.task.signature import Choice, Signature, Spans, Text
 from afina.task.task import Task
 
 
@@ -67,6 +67,21 @@ def labels_of(signature: Signature) -> tuple[str, ...]:
             "write it as name: a | b"
         )
     return signature.target.type.labels
+
+
+def check_written(signature: Signature) -> None:
+    """Refuse a target whose values cannot be read back from what a model writes.
+
+    Raises:
+        InputError: the target is no choice, text or bare spans.
+    """
+    match signature.target.type:
+        case Choice() | Text() | Spans(()):
+            return
+    raise InputError(
+        f"expected a target that is a choice, a text or bare spans, got "
+        f"{str(signature.target)!r}; a local model writes no other"
+    )
 
 
 def labelled_rows(task: Task, reader: Reader, labels: tuple[str, ...]) -> list[Read]:

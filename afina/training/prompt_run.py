@@ -14,7 +14,7 @@ from afina.soft import init
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.learner import Learner
 from afina.soft.prompt_tuning import PromptTuning
-from afina.soft.reading import Read, Reader, labelled_rows, labels_of
+from afina.soft.reading import Read, Reader, check_written, labelled_rows, labels_of
 from afina.soft.soft_solver import SoftSolver, make_solver
 from afina.solver import Packed
 from afina.task.example import Example
@@ -23,10 +23,8 @@ from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, train
+from afina.training.train import Outcome, TrainSettings, refuse_below, train
 from afina.training.watch import Watch
-
-TAIL_ROOM = 8  # places kept free for label tokens
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,10 @@ class PromptTuningSettings:
     probe: float = 0.05  # strength (C) of the logistic regression the head starts from
     new_tokens: int = 64  # longest text written
     train: TrainSettings = field(default_factory=TrainSettings)
+
+    def __post_init__(self) -> None:
+        least = {"length": 1, "rate": 0.0, "head_rate": 0.0, "probe": 1e-6, "new_tokens": 1}
+        refuse_below(self, least)
 
 
 def tune_prompt(
@@ -87,11 +89,9 @@ def start_vectors(
     """The vectors ``[P, H]`` a prompt starts from.
 
     Raises:
-        InputError: the length is below 1, or the start is none of those known.
+        InputError: the start is none of those known, or does not fit.
     """
     frozen, length = backbone.frozen, settings.length
-    if length < 1:
-        raise InputError(f"expected a prompt of 1 vector or more, got length {length}")
     if other is not None:
         return init.from_prompt(frozen, other, length)
     match settings.start:
@@ -117,15 +117,18 @@ def prepare(
     """The reader, the training rows and the way to answer.
 
     Raises:
-        ModelError: no room is left for the text.
+        InputError: the target cannot be answered in this way.
+        ModelError: no room is left for the text, or an encoder is to write.
     """
     frozen, name = backbone.frozen, task.signature.target.name
     kind = answer_kind(task, backbone, settings)
     tail = "" if kind == "head" else f"\n{name}:"
+    labels = () if kind == "text" else labels_of(task.signature)
+    words = label_tokens(frozen, tail, labels, task.words) if kind == "words" else []
     ids = frozen.encode(tail) if tail else []
     if isinstance(backbone, Encoder) and tail:
         ids = [*ids, _mask_of(backbone)]
-    spare = {"head": 0, "words": TAIL_ROOM, "text": settings.new_tokens}[kind]
+    spare = settings.new_tokens if kind == "text" else max(map(len, words), default=0)
     room = frozen.positions - injection.length - len(frozen.lead) - len(frozen.trail) - spare
     if room <= len(ids):
         raise ModelError(
@@ -134,12 +137,11 @@ def prepare(
         )
     reader = Reader(frozen, task.signature, room, tuple(ids))
     if kind == "text":
-        rows = [_with_text(reader.read(each.inputs), each, task, backbone) for each in task.train]
-        return reader, rows, Writing(settings.new_tokens)
-    labels = labels_of(task.signature)
+        answer = Writing(settings.new_tokens)
+        return reader, [_with_text(reader, each, answer.tokens) for each in task.train], answer
     rows = labelled_rows(task, reader, labels)
     if kind == "words":
-        return reader, rows, LabelWords(labels, label_tokens(frozen, tail, labels, task.words))
+        return reader, rows, LabelWords(labels, words)
     return (
         reader,
         rows,
@@ -154,8 +156,21 @@ def answer_kind(task: Task, backbone: Backbone, settings: PromptTuningSettings) 
     """head, words or text; encoders answer by a head, models that write by label words.
 
     Raises:
-        InputError: the setting is none of these.
+        InputError: the setting is none of these, or the target cannot be read back from a text.
+        ModelError: an encoder is asked to write.
     """
+    kind = _asked_kind(task, backbone, settings)
+    if kind == "text":
+        check_written(task.signature)
+        if isinstance(backbone, Encoder):
+            raise ModelError(
+                f"{backbone.frozen.name} is an encoder and writes no text; "
+                "use a decoder or encoder-decoder, or a target that is a choice"
+            )
+    return kind
+
+
+def _asked_kind(task: Task, backbone: Backbone, settings: PromptTuningSettings) -> str:
     if settings.answer not in ("auto", "head", "words", "text"):
         raise InputError(f"expected answer auto, head, words or text, got {settings.answer!r}")
     if settings.answer != "auto":
@@ -175,8 +190,12 @@ def _mask_of(backbone: Encoder) -> int:
     return int(mask)
 
 
-def _with_text(read: Read, example: Example, task: Task, backbone: Backbone) -> Read:
-    frozen, name = backbone.frozen, task.signature.target.name
-    target = continuation(frozen, f"\n{name}:", str(example.outputs[name]))
+def _with_text(reader: Reader, example: Example, tokens: int) -> Read:
+    """A row and the text wanted of it: the first of several, cut to ``tokens``."""
+    frozen, name = reader.frozen, reader.signature.target.name
+    wanted = example.outputs[name]
+    text = wanted[0] if isinstance(wanted, list) and wanted else wanted
+    target = continuation(frozen, f"\n{name}:", str(text))
     end = frozen.tokenizer.eos_token_id
-    return replace(read, target=[*target, *([] if end is None else [end])])
+    whole = [*target, *([] if end is None else [end])]
+    return replace(reader.read(example.inputs), target=whole[:tokens])
