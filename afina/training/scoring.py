@@ -1,10 +1,10 @@
 """A solver's score on dev, as training asks for it."""
 
-from afina.solver import Solver
+from afina.soft.soft_solver import SoftSolver
 from afina.task.task import Task
 
 
-def dev_score(solver: Solver, task: Task) -> float:
+def dev_score(solver: SoftSolver, task: Task) -> float:
     """The task's metric over its dev examples; every row of a local model has an answer."""
     name = task.signature.target.name
     predictions = solver([example.inputs for example in task.dev])

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import transformers
@@ -50,6 +50,7 @@ class Moment:
     scores: tuple[tuple[int, float], ...] = ()  # (step, dev score)
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """A module with a loss and groups of parameters."""
 
