@@ -17,7 +17,7 @@ from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, refuse_below, train
+from afina.training.train import Outcome, TrainSettings, train
 from afina.training.watch import Watch
 
 
@@ -29,9 +29,6 @@ class FullSettings:
     head_rate: float = 1e-3  # learning rate of the head
     probe: float = 0.05  # strength (C) of the logistic regression the head starts from
     train: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4, save_every=10**9))
-
-    def __post_init__(self) -> None:
-        refuse_below(self, {"rate": 0.0, "head_rate": 0.0, "probe": 1e-6})
 
 
 class WholeLearner(nn.Module):

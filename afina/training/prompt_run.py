@@ -23,7 +23,7 @@ from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, refuse_below, train
+from afina.training.train import Outcome, TrainSettings, train
 from afina.training.watch import Watch
 
 
@@ -40,10 +40,6 @@ class PromptTuningSettings:
     probe: float = 0.05  # strength (C) of the logistic regression the head starts from
     new_tokens: int = 64  # longest text written
     train: TrainSettings = field(default_factory=TrainSettings)
-
-    def __post_init__(self) -> None:
-        least = {"length": 1, "rate": 0.0, "head_rate": 0.0, "probe": 1e-6, "new_tokens": 1}
-        refuse_below(self, least)
 
 
 def tune_prompt(
@@ -89,9 +85,11 @@ def start_vectors(
     """The vectors ``[P, H]`` a prompt starts from.
 
     Raises:
-        InputError: the start is none of those known, or does not fit.
+        InputError: the length is below 1, or the start is none of those known.
     """
     frozen, length = backbone.frozen, settings.length
+    if length < 1:
+        raise InputError(f"expected a prompt of 1 vector or more, got length {length}")
     if other is not None:
         return init.from_prompt(frozen, other, length)
     match settings.start:

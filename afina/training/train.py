@@ -11,7 +11,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from afina.errors import AfinaError, InputError, MismatchError
+from afina.errors import AfinaError, MismatchError
 from afina.soft.learner import Group
 from afina.soft.reading import Read
 from afina.training.batches import plan
@@ -32,10 +32,6 @@ class TrainSettings:
     weight_decay: float = 0.0
     save_every: int = 50  # steps between checkpoints; each dev score makes one too
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        refuse_below(self, {"epochs": 0, "batch": 1, "patience": 1, "checks": 1, "save_every": 1})
-        refuse_below(self, {"warmup": 0.0, "clip": 1e-6, "weight_decay": 0.0})
 
 
 @dataclass(frozen=True)
@@ -257,18 +253,6 @@ def refuse_other_maker(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None
                 f"the run was made with {name} {value!r}, here it is {now.get(name)!r}: "
                 "not comparable bit by bit; set it as it was, or start a run of another name"
             )
-
-
-def refuse_below(settings: object, least: Mapping[str, float]) -> None:
-    """Refuse settings that are less than they may be.
-
-    Raises:
-        InputError: one is, or is no number.
-    """
-    for name, bound in least.items():
-        value = getattr(settings, name)
-        if not value >= bound:
-            raise InputError(f"expected {name} of {bound} or more, got {value!r}")
 
 
 def _moment(facts: Mapping[str, Any]) -> Moment:
