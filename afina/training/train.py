@@ -26,7 +26,7 @@ class TrainSettings:
     epochs: int = 8  # passes over the training rows at most
     batch: int = 32  # rows a step
     warmup: float = 0.06  # share of all steps in which the learning rate rises
-    patience: int = 4  # dev scores in a row without a gain before it stops
+    patience: int = 6  # dev scores in a row without a gain before it stops
     checks: int = 2  # dev scores a pass
     clip: float = 1.0  # largest norm of the gradient
     weight_decay: float = 0.0
