@@ -5,6 +5,8 @@ Help must be quick, so a command imports what it calls when it is called.
 
 import json
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afina.errors import AfinaError, InputError
+from afina.errors import AfinaError, DataError, InputError
 
 if TYPE_CHECKING:
+    from afina.store.order import Order
     from afina.store.store import Store
 
 app = typer.Typer(
@@ -38,6 +41,9 @@ Settings = Annotated[
     typer.Option("--set", help="A setting of the method, name=value; may be given again."),
 ]
 HOME = Path(".afina")
+STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
+WIDE = 10_000  # columns of what is no terminal: nothing is folded in a pipe
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
 MINILM = "builtin:minilm"
 DEMO = Path(__file__).parent.parent / "examples" / "front_desk"
 DEMO_METHODS = "majority,linear-probe,prompt-tuning"
@@ -61,27 +67,28 @@ def tune(
     method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
     model: Model = MINILM,
     seed: Annotated[int, typer.Option("--seed", help="Decides every draw.")] = 0,
-    name: Annotated[str, typer.Option("--name", help="The run's name; made up if left out.")] = "",
+    name: Annotated[
+        str | None, typer.Option("--name", help="The run's name; made up if left out.")
+    ] = None,
     settings: Settings = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
     """Tune a prompt by one method, score it on dev, and keep the run."""
-    from afina.tuning import Order, new_name
+    from afina.store.order import Order
+    from afina.tuning import new_name
 
     order = Order(task, method, model, seed, pairs(settings))
-    store = store_at(home)
-    finish(store, order, name or new_name(order), as_json=as_json)
+    finish(home, order, new_name(order) if name is None else name, as_json=as_json)
 
 
 @app.command()
 def resume(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     """Go on with a run that was stopped; a finished one is shown unchanged."""
-    from afina.tuning import order_of
+    from afina.store.order import order_of
 
-    store = store_at(home)
-    found = store.run(run)
-    finish(store, order_of(found), found.name, as_json=as_json)
+    found = store_there(home).run(run)
+    finish(home, order_of(found), found.name, as_json=as_json)
 
 
 @app.command()
@@ -100,7 +107,7 @@ def compare(
     from afina.evaluation.table import comparison_table
 
     names = [each.strip() for each in methods.split(",") if each.strip()]
-    with watching(f"afina compare {task} --methods {methods} …") as watch:
+    with watching(command_line) as watch:
         found = tuning.compare(
             store_at(home),
             task,
@@ -120,36 +127,36 @@ def predict(
         Path | None, typer.Option("--input", help="JSONL of inputs; standard input if left out.")
     ] = None,
     home: Home = HOME,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
-    """Answer inputs with a run's prompt: a JSON object of inputs a line, a prediction a line."""
-    from afina.console import prediction_json
-    from afina.task.inputs import read_inputs
-    from afina.task.task import load_task
+    """Answer inputs with a run's prompt: a JSON object of inputs a line, an answer a line."""
+    from afina.console import prediction_json, prediction_text
+    from afina.store.order import signature_of
+    from afina.task.inputs import read_input_file, read_inputs
     from afina.tuning import solver_of
 
-    found = store_at(home).run(run)
-    text = source.read_bytes() if source else sys.stdin.buffer.read()
-    rows = read_inputs(text, load_task(found.task).signature, str(source or "standard input"))
-    for row, prediction in zip(rows, solver_of(found)(rows), strict=True):
-        typer.echo(json.dumps(prediction_json(row, prediction), ensure_ascii=False))
+    found = store_there(home).run(run)
+    text = read_input_file(source) if source else sys.stdin.buffer.read()
+    rows = read_inputs(text, signature_of(found), str(source or "standard input"))
+    for row, answer in zip(rows, solver_of(found)(rows), strict=True):
+        show(prediction_json(row, answer) if as_json else prediction_text(row, answer))
 
 
 @app.command("show")
 def show_run(
-    run: Annotated[str, typer.Argument(help="A run's name; all runs if left out.")] = "",
+    run: Annotated[str | None, typer.Argument(help="A run's name; all runs if left out.")] = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
     """Show a run: scores with their intervals, settings, the loss curve; or list all runs."""
-    from afina.console import run_json, run_table, runs_table
+    from afina.console import run_json, run_table, runs_json, runs_table
     from afina.tuning import describe
 
-    store = store_at(home)
-    if not run:
-        runs = store.runs()
-        show([run_json(each, {}) for each in runs] if as_json else runs_table(runs))
+    if run is None:
+        runs = store_there(home).runs() if (home / "store.db").is_file() else []
+        show(runs_json(runs) if as_json else runs_table(runs))
         return
-    found, facts = describe(store, run)
+    found, facts = describe(store_there(home), run)
     show(run_json(found, facts) if as_json else run_table(found, facts))
 
 
@@ -159,7 +166,7 @@ def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     from afina.console import row_json, score_text
     from afina.tuning import open_test
 
-    store = store_at(home)
+    store = store_there(home)
     report = open_test(store, run)
     show(row_json(store.run(run), report) if as_json else score_text(store.run(run), report))
 
@@ -172,25 +179,41 @@ def demo(home: Home = HOME, as_json: Json = False) -> None:
     compare(str(DEMO), DEMO_METHODS, MINILM, 1, None, home, as_json)
 
 
-def finish(store: "Store", order: Any, name: str, *, as_json: bool) -> None:
+def finish(home: Path, order: "Order", name: str, *, as_json: bool) -> None:
     """Run an order to its end and print its row."""
     from afina.console import row_json, score_text, watching
     from afina.tuning import keep_run
 
-    with watching(f"afina resume {name}") as watch:
+    store = store_at(home)
+    with watching(lambda: resuming(store, name)) as watch:
         run = keep_run(store, order, name, watch=watch)
     report = store.report(run.name, "dev")
     show(row_json(run, report) if as_json else score_text(run, report))
 
 
+def resuming(store: "Store", name: str) -> str:
+    """The command that goes on with a run, or begins again where none was begun."""
+    if all(run.name != name for run in store.runs()):
+        return command_line()
+    home = [] if store.home == HOME.absolute() else ["--home", str(store.home)]
+    return shlex.join(["afina", "resume", name, *home])
+
+
+def command_line() -> str:
+    """The command that runs."""
+    return shlex.join(["afina", *sys.argv[1:]])
+
+
 def show(thing: Any) -> None:
-    """Print JSON as JSON, and anything else as rich draws it."""
+    """Print JSON as JSON, a text as it is, and anything else as rich draws it."""
     from rich.console import Console
 
     if isinstance(thing, Mapping | list):
         typer.echo(json.dumps(thing, ensure_ascii=False, allow_nan=False))
+    elif isinstance(thing, str):
+        typer.echo(thing)
     else:
-        Console(width=None if sys.stdout.isatty() else 100).print(thing)
+        Console(width=None if sys.stdout.isatty() else WIDE).print(thing)
 
 
 def store_at(home: Path) -> "Store":
@@ -199,18 +222,32 @@ def store_at(home: Path) -> "Store":
     return Store(home.absolute())
 
 
+def store_there(home: Path) -> "Store":
+    """The store in a folder that has one.
+
+    Raises:
+        InputError: it has none; nothing is made there.
+    """
+    if not (home / "store.db").is_file():
+        raise InputError(f"no runs are kept in {home}; name another --home, or tune a prompt first")
+    return store_at(home)
+
+
 def pairs(settings: Iterable[str] | None) -> dict[str, object]:
     """``name=value`` pairs.
 
     Raises:
-        InputError: a pair has no equals sign.
+        InputError: a pair has no equals sign, or a name comes twice.
     """
     found: dict[str, object] = {}
     for pair in settings or ():
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise InputError(f"expected --set name=value, got {pair!r}")
-        found[name.strip().replace("-", "_")] = value
+        setting = name.strip().replace("-", "_")
+        if setting in found:
+            raise InputError(f"expected each setting once, got {setting!r} twice")
+        found[setting] = value
     return found
 
 
@@ -220,25 +257,46 @@ def by_method(settings: Iterable[str] | None, methods: list[str]) -> dict[str, d
     Raises:
         InputError: a pair names no method of the comparison.
     """
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, list[str]] = {}
     for pair in settings or ():
         method, dot, rest = pair.partition(".")
         if not dot or method not in methods:
             raise InputError(
                 f"expected --set method.name=value with a method of this comparison, got {pair!r}"
             )
-        found.setdefault(method, {}).update(pairs([rest]))
-    return found
+        found.setdefault(method, []).append(rest)
+    return {method: pairs(rests) for method, rests in found.items()}
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line and its exit code."""
+    """Run the command; an error of a user's is one line and its exit code."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        app()
+        code, message = app(standalone_mode=False), ""
     except AfinaError as error:
-        typer.echo(f"afina: {error}", err=True)
-        sys.exit(error.exit_code)
+        code, message = error.exit_code, one_line(error)
+    except USAGE_ERROR as error:
+        code, message = error.exit_code, usage_fault(error)
+    except SystemExit as end:
+        code, message = end.code, ""
+    if code in STOPPED and not message:
+        message = "stopped; nothing is left half-written"
+    if message:
+        typer.echo(f"afina: {message}", err=True)
+    sys.exit(code)
+
+
+def one_line(error: AfinaError) -> str:
+    """An error's message; only refused rows take a line each."""
+    return str(error) if isinstance(error, DataError) else "; ".join(str(error).splitlines())
+
+
+def usage_fault(error: Any) -> str:
+    """What is wrong with a command line; nothing where help was printed instead."""
+    message = error.format_message().strip().removesuffix(".")
+    return f"{message}; see {error.ctx.command_path} --help" if message and error.ctx else message
 
 
 if __name__ == "__main__":

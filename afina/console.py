@@ -1,11 +1,16 @@
 """What a person sees at the terminal: tables, lines and progress; and the same facts as JSON."""
 
+import json
+import math
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
@@ -13,7 +18,7 @@ from rich.text import Text
 
 from afina.errors import AfinaError, Interrupted
 from afina.evaluation.report import Report
-from afina.solver import Prediction, Values
+from afina.solver import Prediction, Value, Values
 from afina.store.run import Run
 from afina.task.check import TaskCheck
 from afina.training.watch import Progress as Step
@@ -21,58 +26,98 @@ from afina.training.watch import Watch
 
 BARS = "▁▂▃▄▅▆▇█"
 LISTED = 20  # rejected rows and leaks that are listed one by one
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE_SECONDS = 4.0  # between two questions of a training loop whether to stop
+
+
+class Stopper:
+    """Turns the first SIGINT or SIGTERM into a clean end; a second one kills at once.
+
+    Training is asked to stop after its step, and keeps its state. Where nothing has asked for
+    PATIENCE_SECONDS whether to stop, as while a model loads, the work is broken off: what was kept
+    before is whole.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.number = 0
+        self.asked = -math.inf
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """Note the first signal."""
+        self.number = number
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        if self.clock() - self.asked > PATIENCE_SECONDS:
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
+
+    def wanted(self, reason: Callable[[], Interrupted]) -> AfinaError | None:
+        """Why to stop, if so; the caller is given the time it needs to keep its state."""
+        self.asked = self.clock()
+        if not self.number:
+            return None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return reason()
 
 
 @contextmanager
-def watching(again: str) -> Iterator[Watch]:
-    """Shows progress on a terminal's standard error, and turns the first signal into a stop.
+def stoppable(again: Callable[[], str]) -> Iterator[Callable[[], AfinaError | None]]:
+    """Catches signals; gives the question whether to stop, which training asks each step.
 
-    ``again`` is the command that goes on afterwards. A second signal ends the process at once.
+    ``again`` tells the command that goes on afterwards.
+
+    Raises:
+        Interrupted: a signal came.
     """
+    stopper = Stopper()
+
+    def reason() -> Interrupted:
+        text = f"stopped; what was done is kept, go on with: {again()}"
+        return Interrupted(text, signal_number=stopper.number or signal.SIGINT)
+
+    before = {number: signal.signal(number, stopper.take) for number in SIGNALS}
+    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        yield lambda: stopper.wanted(reason)
+    except KeyboardInterrupt:
+        raise reason() from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def watching(again: Callable[[], str]) -> Iterator[Watch]:
+    """Shows progress where standard error is a terminal, and stops cleanly at a signal."""
     console = Console(stderr=True)
-    stopping: list[int] = []
-
-    def note_signal(number: int, _frame: FrameType | None) -> None:
-        stopping.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    def stop() -> AfinaError | None:
-        if not stopping:
-            return None
-        return Interrupted(
-            f"stopped; the state is kept, go on with: {again}", signal_number=stopping[0]
-        )
-
-    before = {
-        number: signal.signal(number, note_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
     columns = (
         TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
         BarColumn(),
         TextColumn("loss {task.fields[loss]:.3f}  best on dev {task.fields[best]:.4f}"),
-        TextColumn("{task.fields[left]} left"),
+        TextColumn("{task.fields[left]:.0f} s left"),
     )
-    try:
-        with Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
-        ) as bar:
-            line = bar.add_task("", total=1, loss=0.0, best=0.0, left="?")
+    bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    with stoppable(again) as stop, bar:
+        line = bar.add_task("", total=1, visible=False, loss=0.0, best=0.0, left=0.0)
 
-            def show(step: Step) -> None:
-                left = f"{step.seconds_left:.0f} s"
-                bar.update(
-                    line,
-                    completed=step.step,
-                    total=step.steps,
-                    loss=step.loss,
-                    best=step.best,
-                    left=left,
-                )
+        def show(step: Step) -> None:
+            bar.update(
+                line,
+                completed=step.step,
+                total=step.steps,
+                visible=True,
+                loss=step.loss,
+                best=step.best,
+                left=step.seconds_left,
+            )
 
-            yield Watch(show=show, stop=stop, note=lambda text: console.print(text, markup=False))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        yield Watch(
+            show=show,
+            stop=stop,
+            note=lambda text: console.print(text, markup=False, soft_wrap=True),
+        )
 
 
 def prediction_json(inputs: Values, prediction: Prediction) -> dict[str, object]:
@@ -85,6 +130,25 @@ def prediction_json(inputs: Values, prediction: Prediction) -> dict[str, object]
         "seconds": round(prediction.seconds, 6),
         "cost": prediction.usage.cost,
     }
+
+
+def prediction_text(inputs: Values, prediction: Prediction) -> str:
+    """A prediction in one line for a person: the answer, a tab, the inputs."""
+    if prediction.outputs is None:
+        answer = f"(missing: {prediction.reason})"
+    else:
+        answer = ", ".join(map(plain_text, prediction.outputs.values()))
+    return f"{answer}\t{', '.join(map(plain_text, inputs.values()))}"
+
+
+def plain_text(value: Value) -> str:
+    """A value without a line break or a tab.
+
+    >>> plain_text("two\\nlines"), plain_text(3), plain_text(["a", "b"])
+    ('two lines', '3', '["a", "b"]')
+    """
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split())
 
 
 def row_json(run: Run, report: Report) -> dict[str, object]:
@@ -141,27 +205,41 @@ def times(count: int) -> str:
 
 
 def runs_table(runs: Sequence[Run]) -> RenderableType:
-    """All runs, a line each."""
+    """All runs, a line each; a name is never cut."""
     if not runs:
         return Text("no runs yet; make one with: afina tune TASK")
-    table = Table("run", "task", "method", "model", "seed", "status", "seconds")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("run", overflow="fold", min_width=max(len(run.name) for run in runs))
+    for head in ("task", "method", "model"):
+        table.add_column(head, overflow="fold")
+    for head in ("seed", "status", "seconds"):
+        table.add_column(head, no_wrap=True)
     for run in runs:
-        table.add_row(
-            run.name,
-            run.task.rstrip("/").rpartition("/")[2],
-            run.method,
-            run.model,
-            str(run.seed),
-            run.status,
-            f"{run.seconds:.1f}",
-        )
+        task = run.task.rstrip("/").rpartition("/")[2]
+        seconds = f"{run.seconds:.1f}"
+        table.add_row(run.name, task, run.method, run.model, str(run.seed), run.status, seconds)
     return table
 
 
+def runs_json(runs: Sequence[Run]) -> list[dict[str, object]]:
+    """All runs, without their reports."""
+    return [run_facts(run) for run in runs]
+
+
 def run_json(run: Run, facts: Mapping[str, Any]) -> dict[str, object]:
-    """A run with what it remembers of its making; ``facts`` may hold reports."""
-    reports = [row_json(run, report) for report in facts.get("reports", ())]
-    made = {name: value for name, value in facts.items() if name != "reports"}
+    """A run with what it remembers of its making, its reports and the openings of its test."""
+    reports = [row_json(run, report) for report in facts["reports"]]
+    made = {name: value for name, value in facts.items() if name not in ("reports", "openings")}
+    return {
+        **run_facts(run),
+        "reports": reports,
+        "made": made,
+        "test_openings": facts["openings"],
+    }
+
+
+def run_facts(run: Run) -> dict[str, object]:
+    """A run as it stands in the store."""
     return {
         "run": run.name,
         "task": run.task,
@@ -172,30 +250,39 @@ def run_json(run: Run, facts: Mapping[str, Any]) -> dict[str, object]:
         "status": run.status,
         "seconds": run.seconds,
         "parameters": run.parameters,
-        "reports": reports,
-        "made": made,
     }
 
 
 def run_table(run: Run, facts: Mapping[str, Any]) -> RenderableType:
     """A run in full."""
-    table = Table(show_header=False, box=None, padding=(0, 2))
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_row("run", run.name)
     table.add_row("task", run.task)
     table.add_row("method", f"{run.method} on {run.model}, seed {run.seed}")
     table.add_row("settings", ", ".join(f"{k}={v}" for k, v in run.settings.items()) or "defaults")
     table.add_row("status", f"{run.status} after {run.seconds:.1f} s")
     table.add_row("parameters", f"{run.parameters:,}")
-    for report in facts.get("reports", ()):
+    for report in facts["reports"]:
         table.add_row(report.split, f"{report.metric} {interval_text(report)}")
         table.add_row("", f"{report.missing} missing, {latency_text(report)}")
+    for name, text in made_texts(facts):
+        table.add_row(name, text)
+    openings = f"the sealed test has been opened {times(facts['openings'])}"
+    return Group(table, Text(openings))
+
+
+def made_texts(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a run remembers of its making, in words: curves as blocks, numbers as they are."""
     if losses := facts.get("losses"):
-        table.add_row("loss", f"{sparkline(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}")
+        yield "loss", f"{sparkline(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}"
     if scores := facts.get("scores"):
         curve = [score for _, score in scores]
-        table.add_row("dev", f"{sparkline(curve)}  best at step {facts['best_step']}")
-    openings = max((report.openings for report in facts.get("reports", ())), default=0)
-    return Group(table, Text(f"the sealed test has been opened {times(openings)}"))
+        yield "dev scores", f"{sparkline(curve)}  best at step {facts['best_step']}"
+    for name, value in facts.items():
+        if isinstance(value, int | float | str) and name not in ("openings", "best_step"):
+            yield name.replace("_", " "), str(value)
 
 
 def sparkline(numbers: Sequence[float], width: int = 40) -> str:
@@ -216,16 +303,29 @@ def task_text(found: TaskCheck) -> RenderableType:
     lines = [f"{found.name}: {_short(str(found.signature))}, scored by {found.metric}"]
     for split, rows in found.rows.items():
         dropped = found.dropped.get(split, 0)
-        note = f", {dropped} dropped because they leaked" if dropped else ""
+        note = f", {dropped} more dropped because they leak" if dropped else ""
         lines.append(f"  {split}: {rows} rows{note}{_labels(found.labels.get(split, {}))}")
-    lines += [f"  rejected {rejection}" for rejection in found.rejected[:LISTED]]
-    lines += _more(len(found.rejected), "rejected")
-    lines += [f"  leak {leak}" for leak in found.leaks[:LISTED]] if not found.dropped else []
-    lines += _more(len(found.leaks), "leaks") if not found.dropped else []
-    lines += [f"  fault {fault}" for fault in found.faults]
-    lines += [f"  warning {warning}" for warning in found.warnings]
-    lines.append("ready" if found.usable else "not ready: mend what is listed above")
+    leak = {"refuse": "leak", "drop": "dropped", "allow": "let through"}[found.leak_rule]
+    lines += _listed("rejected", found.rejected)
+    lines += _listed(leak, found.leaks)
+    lines += [f"  fault: {fault}" for fault in found.faults]
+    lines += [f"  warning: {warning}" for warning in found.warnings]
+    lines.append("ready" if found.usable else f"not ready: {_mend(found)}")
     return Text("\n".join(lines))
+
+
+def _listed(noun: str, things: Sequence[object]) -> list[str]:
+    more = len(things) - LISTED
+    rest = [f"  … and {more} more {noun}; --json lists all"] if more > 0 else []
+    return [f"  {noun}: {thing}" for thing in things[:LISTED]] + rest
+
+
+def _mend(found: TaskCheck) -> str:
+    wrong = {"rejected rows": found.rejected, "faults": found.faults}
+    if found.leak_rule == "refuse":
+        wrong["leaks"] = found.leaks
+    counts = [f"{len(things)} {noun}" for noun, things in wrong.items() if things]
+    return f"mend {' and '.join(counts)}, listed above"
 
 
 def task_json(found: TaskCheck) -> dict[str, object]:
@@ -251,10 +351,6 @@ def _labels(counts: Mapping[str, int]) -> str:
     if len(counts) > 8:
         return f"; {len(counts)} labels, {min(counts.values())} to {max(counts.values())} rows each"
     return "; " + ", ".join(f"{label} {count}" for label, count in counts.items())
-
-
-def _more(count: int, noun: str) -> list[str]:
-    return [f"  … and {count - LISTED} more {noun}"] if count > LISTED else []
 
 
 def _short(text: str) -> str:

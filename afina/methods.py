@@ -1,15 +1,16 @@
 """Every method by its name: from a job to a solver; what one needs is imported when it runs."""
 
 import difflib
+import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from afina.disk import Disk
+from afina.disk import Disk, write_fault
 from afina.errors import AfinaError, ArtefactError, InputError
 from afina.solver import Packed, Solver
 from afina.task.task import Task
@@ -18,9 +19,9 @@ from afina.training.watch import Watch
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
     from afina.training.checkpoint import Checkpoints
+    from afina.training.full_run import FullSettings
+    from afina.training.prompt_run import PromptTuningSettings
     from afina.training.train import Outcome
-
-Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -65,35 +66,33 @@ class NoSettings:
 def majority(job: Job) -> Made:
     from afina.yardsticks.majority import most_common
 
-    read_settings(NoSettings(), job)
     return Made(most_common(job.task))
 
 
 def linear_probe(job: Job) -> Made:
     from afina.training.linear_probe import probe
 
-    read_settings(NoSettings(), job)
     solver, strength = probe(job.task, job.backbone())
     return Made(solver, {"strength": strength})
 
 
 def full_fine_tuning(job: Job) -> Made:
     from afina.backbones.backbone import load_backbone
-    from afina.training.full_run import FullSettings, fine_tune
+    from afina.training.full_run import fine_tune
 
-    settings = read_settings(FullSettings(), job)
+    settings: FullSettings = read_settings("full-fine-tuning", job.settings, job.seed)
     own = load_backbone(job.model)  # its weights will move, so it is nobody else's
     solver, outcome = fine_tune(job.task, own, settings, keeper=checkpoints(job), watch=job.watch)
     return Made(solver, curve(outcome))
 
 
 def zero_shot(job: Job) -> Made:
-    read_settings(NoSettings(), job)
     return written(job, shots=0)
 
 
 def few_shot(job: Job) -> Made:
-    return written(job, shots=read_settings(FewShotSettings(), job).shots)
+    settings: FewShotSettings = read_settings("few-shot", job.settings, job.seed)
+    return written(job, shots=settings.shots)
 
 
 def written(job: Job, *, shots: int) -> Made:
@@ -111,9 +110,9 @@ def written(job: Job, *, shots: int) -> Made:
 def prompt_tuning(job: Job) -> Made:
     from afina.backbones.frozen import digest_of
     from afina.soft.init import STARTS
-    from afina.training.prompt_run import PromptTuningSettings, tune_prompt
+    from afina.training.prompt_run import tune_prompt
 
-    settings = read_settings(PromptTuningSettings(), job)
+    settings: PromptTuningSettings = read_settings("prompt-tuning", job.settings, job.seed)
     backbone = job.backbone()
     before = backbone.frozen.digest
     solver, outcome = tune_prompt(
@@ -138,6 +137,9 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "full-fine-tuning": full_fine_tuning,
 }
 SEEDED = {"few-shot", "prompt-tuning", "full-fine-tuning"}  # the others give one answer
+WITHOUT_MODEL = {"majority"}
+KINDS = {int: "a whole number", float: "a number", str: "a text"}
+ABOVE_ZERO = {"length", "batch", "checks", "save_every", "new_tokens", "probe"}
 
 
 def method_named(name: str) -> Callable[[Job], Made]:
@@ -195,50 +197,97 @@ def model_of(packed: Packed) -> str:
     return name
 
 
-def read_settings(default: Settings, job: Job) -> Settings:
-    """The job's settings laid over a method's defaults; those of the training loop by name too.
+def defaults(method: str) -> Any:  # each method has a dataclass of its own
+    """A method's settings where none is given."""
+    match method:
+        case "few-shot":
+            return FewShotSettings()
+        case "prompt-tuning":
+            from afina.training.prompt_run import PromptTuningSettings
+
+            return PromptTuningSettings()
+        case "full-fine-tuning":
+            from afina.training.full_run import FullSettings
+
+            return FullSettings()
+    return NoSettings()
+
+
+def read_settings(method: str, given: Mapping[str, object], seed: int) -> Any:
+    """A method's settings with those given in place of its own.
 
     Raises:
         InputError: a name is unknown, or a value is of the wrong type.
     """
-    assert is_dataclass(default)
-    assert not isinstance(default, type)
-    train = getattr(default, "train", None)
-    own = {each.name for each in fields(default)} - {"train"}
-    loop = set() if train is None else {each.name for each in fields(train)} - {"seed"}
-    for name in job.settings:
-        if name not in own | loop:
-            near = difflib.get_close_matches(name, own | loop, n=1)
-            known = ", ".join(sorted(own | loop)) or "none"
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {known}"
-            raise InputError(f"expected a setting of the method, got {name!r}; {hint}")
-    mine = overlay(default, {k: v for k, v in job.settings.items() if k in own})
-    if train is None:
+    default, values = defaults(method), typed_settings(method, given)
+    own = {each.name for each in fields(default)}
+    mine = replace(default, **{name: value for name, value in values.items() if name in own})
+    if "train" not in own:
         return mine
-    trained = overlay(train, {k: v for k, v in job.settings.items() if k in loop})
-    return replace(mine, train=replace(trained, seed=job.seed))
+    trained = {name: value for name, value in values.items() if name not in own}
+    return replace(mine, train=replace(mine.train, **trained, seed=seed))
 
 
-def overlay(default: Settings, given: Mapping[str, object]) -> Settings:
-    """Given values in place of defaults, each as the field's type; text such as "20" is read."""
-    kind: Any = type(default)  # the class is only known here
-    values = {each.name: getattr(default, each.name) for each in fields(kind)}
+def typed_settings(method: str, given: Mapping[str, object]) -> dict[str, object]:
+    """What was given, each as its setting's type.
+
+    Raises:
+        InputError: a name is unknown, or a value is of the wrong type.
+    """
+    known = known_settings(method)
+    for name in given:
+        if name not in known:
+            raise InputError(unknown_setting(method, name, sorted(known)))
+    return {name: read_setting(name, value, known[name]) for name, value in given.items()}
+
+
+def known_settings(method: str) -> dict[str, Any]:
+    """A method's settings and its training loop's, by name, with their defaults."""
+    default = defaults(method)
+    found = {each.name: getattr(default, each.name) for each in fields(default)}
+    train = found.pop("train", None)
+    if train is not None:
+        found |= {each.name: getattr(train, each.name) for each in fields(train)}
+        del found["seed"]  # the run's
+    return found
+
+
+def unknown_setting(method: str, name: str, known: list[str]) -> str:
+    """What to say of a setting that a method does not have."""
+    near = difflib.get_close_matches(name, known, n=1)
+    there = f"there are {', '.join(known)}" if known else "it has none"
+    hint = f"did you mean {near[0]!r}?" if near else there
+    return f"expected a setting of {method}, got {name!r}; {hint}"
+
+
+def read_setting(name: str, value: object, default: Any) -> object:
+    """A value as its default's type; a text such as "20", as a command line gives it, is read.
+
+    Raises:
+        InputError: it is of another type, out of range, or no finite number.
+    """
+    kind = type(default)
+    hint = f"got {value!r}; its default is {default!r}"
     try:
-        made: Settings = TypeAdapter(kind).validate_python({**values, **given})
+        found = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"setting {'.'.join(map(str, first['loc']))}: expected "
-            f"{first['msg'].removeprefix('Input should be ')}, got {first['input']!r}"
-        ) from error
-    return made
+        raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}") from error
+    if isinstance(value, bool) or (kind is float and not math.isfinite(found)):
+        raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}")
+    if kind is not str and (found <= 0 if name in ABOVE_ZERO else found < 0):
+        least = "above 0" if name in ABOVE_ZERO else "of 0 or more"
+        raise InputError(f"expected a setting {name} {least}, {hint}")
+    return found
 
 
 def checkpoints(job: Job) -> "Checkpoints":
     from afina.training.checkpoint import Checkpoints
 
     folder = job.folder / "checkpoints"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_fault(folder, error, 0) from error
     return Checkpoints(folder, job.disk)
 
 

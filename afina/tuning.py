@@ -6,41 +6,58 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.disk import Disk, lock_folder, replace_file
-from afina.errors import AfinaError, ArtefactError, InputError, Interrupted, MismatchError
+from afina.errors import (
+    AfinaError,
+    ArtefactError,
+    BudgetError,
+    BusyError,
+    InputError,
+    Interrupted,
+    MismatchError,
+    SealedError,
+    SpaceError,
+)
 from afina.evaluation.compare import Comparison, Entry
 from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
-from afina.methods import SEEDED, Job, load_model, method_named, restore
+from afina.methods import (
+    SEEDED,
+    WITHOUT_MODEL,
+    Job,
+    load_model,
+    method_named,
+    restore,
+    typed_settings,
+)
 from afina.solver import Packed, Solver
 from afina.store.bundle import FACTS, load_bundle, save_bundle
-from afina.store.run import Run, plain, run_name
-from afina.store.store import Store
+from afina.store.order import MADE, Order, check_same_order, claim, made_of
+from afina.store.run import Run, check_name, plain, run_name
+from afina.store.store import Store, make_folder
+from afina.task.example import Example
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
 
-ORDER = "order.json"
-MADE = "made.json"
-
-
-@dataclass(frozen=True)
-class Order:
-    """All that decides a run's result: the task, the method, the model, the seed, the settings."""
-
-    task: str  # a folder or a Hub name
-    method: str
-    model: str
-    seed: int = 0
-    settings: Mapping[str, object] = field(default_factory=dict)
+# What is no one method's fault ends a comparison; any other error is a row of its table.
+FATAL = (
+    ArtefactError,
+    BudgetError,
+    BusyError,
+    Interrupted,
+    MismatchError,
+    SealedError,
+    SpaceError,
+)
 
 
 def tune(
@@ -80,10 +97,10 @@ def tune_in(
     disk: Disk = Disk(),
 ) -> Solver:
     """Tune in a folder: begin, go on, or load what is finished."""
-    make = method_named(order.method)
-    folder.mkdir(parents=True, exist_ok=True)
+    order = checked(order)
+    make_folder(folder)
     with lock_folder(folder):
-        _claim(folder, task, order, disk)
+        claim(folder, task, order, disk)
         if (folder / "bundle" / FACTS).is_file():
             return restore(load_bundle(folder / "bundle", disk), load)
         job = Job(
@@ -97,30 +114,23 @@ def tune_in(
             watch=watch,
             disk=disk,
         )
-        made = make(job)
+        made = method_named(order.method)(job)
         facts = json.dumps(made.facts, allow_nan=False).encode()
         replace_file(folder / MADE, facts, disk)
         save_bundle(folder / "bundle", made.solver.pack(), disk)
         return made.solver
 
 
-def _claim(folder: Path, task: Task, order: Order, disk: Disk) -> None:
-    """Write what the folder is for, or refuse where it is for something else."""
-    mine = {**asdict(order), "settings": dict(order.settings), "task_digest": task.digest}
-    path = folder / ORDER
-    if not path.exists():
-        replace_file(path, json.dumps(mine, indent=1).encode(), disk)
-        return
-    try:
-        there: dict[str, Any] = json.loads(disk.read(path))
-    except ValueError as error:
-        raise ArtefactError(f"{path} is damaged ({error}); start under another name") from error
-    for name, value in mine.items():
-        if there.get(name) != json.loads(json.dumps(value)):
-            raise MismatchError(
-                f"{folder} holds a run with {name} {there.get(name)!r}, not {value!r}; "
-                "name another folder or run"
-            )
+def checked(order: Order) -> Order:
+    """The order with its settings as their types.
+
+    Raises:
+        InputError: there is no such method, it has no such settings, or the seed is no seed.
+    """
+    method_named(order.method)
+    if not 0 <= order.seed < 2**63:
+        raise InputError(f"expected a seed of 0 or more and below 2**63, got {order.seed}")
+    return replace(order, settings=typed_settings(order.method, order.settings))
 
 
 def load(path: str | Path) -> Solver:
@@ -149,47 +159,76 @@ def keep_run(
     load: "Callable[[str], Backbone]" = load_model,
     watch: Watch = Watch(),
 ) -> Run:
-    """Tune, evaluate on dev and keep both; a run of that name goes on, or is given back if done."""
-    task = load_task(order.task)
-    known = {run.name: run for run in store.runs()}
-    run = known.get(name)
-    if run is not None and run.status == "done":
-        _same_order(run, task, order)
-        return run
-    if run is None:
-        run = store.add_run(_new_run(name, task, order))
+    """Tune, evaluate on dev and keep both; a run of that name goes on, or is given back if done.
+
+    An order that cannot be begun (no such task, method, setting or model) leaves nothing behind.
+    """
+    order = checked(order)
+    task, load = load_task(order.task), cache(load)
+    run = _begun(store, check_name(name), task, order, load)
+    if run.status != "done":
+        with _status(store, run):
+            _finish(store, run, task, order, load, watch)
+    return store.run(run.name)
+
+
+def _begun(
+    store: Store, name: str, task: Task, order: Order, load: "Callable[[str], Backbone]"
+) -> Run:
+    """The run of this name, or a new one once its model is loaded."""
+    known = _kept(store)
+    if name in known:
+        check_same_order(known[name], task, order)
+        return known[name]
+    if order.method not in WITHOUT_MODEL:
+        load(order.model)
+    return store.add_run(_new_run(name, task, order))
+
+
+def _finish(
+    store: Store,
+    run: Run,
+    task: Task,
+    order: Order,
+    load: "Callable[[str], Backbone]",
+    watch: Watch,
+) -> None:
+    """Tune, evaluate on dev, and note both."""
     assert run.folder is not None
-    with _status(store, run):
-        start = store.clock()
-        solver = tune_in(run.folder, task, order, load=load, watch=watch)
-        seconds = run.seconds + (store.clock() - start).total_seconds()
-        settings = EvaluationSettings(openings=store.count(task.digest))
-        report = evaluate(
-            solver, task.dev, task.metric, field=task.signature.target.name, settings=settings
-        )
-        store.save_report(name, report)
-        done = replace(
-            run,
-            status="done",
-            seconds=seconds,
-            finished=store.clock(),
-            parameters=solver.parameters,
-        )
-        store.update_run(done)
-    return store.run(name)
+    start = store.clock()
+    solver = tune_in(run.folder, task, order, load=load, watch=watch)
+    seconds = run.seconds + (store.clock() - start).total_seconds()
+    store.save_report(run.name, _report(store, solver, task, task.dev, "dev"))
+    done = replace(run, status="done", seconds=seconds, finished=store.clock())
+    store.update_run(replace(done, parameters=solver.parameters))
+
+
+def _report(
+    store: Store, solver: Solver, task: Task, examples: Sequence[Example], split: str
+) -> Report:
+    settings = EvaluationSettings(split=split, openings=store.count(task.digest))
+    field = task.signature.target.name
+    return evaluate(solver, examples, task.metric, field=field, settings=settings)
 
 
 @contextmanager
 def _status(store: Store, run: Run) -> Iterator[None]:
-    """Notes how a run ended that did not end well."""
-    start = store.clock()
+    """Notes that a run goes on, and how it ended where it did not end well."""
+    start, ended = store.clock(), "failed"
+    store.update_run(replace(run, status="running"))
     try:
         yield
-    except AfinaError as error:
-        status = "interrupted" if isinstance(error, Interrupted) else "failed"
-        seconds = run.seconds + (store.clock() - start).total_seconds()
-        store.update_run(replace(run, status=status, seconds=seconds))
+        ended = "done"
+    except (Interrupted, KeyboardInterrupt):
+        ended = "interrupted"
         raise
+    except BusyError:
+        ended = "running"  # elsewhere
+        raise
+    finally:
+        if ended in ("failed", "interrupted"):
+            seconds = run.seconds + (store.clock() - start).total_seconds()
+            store.update_run(replace(run, status=ended, seconds=seconds))
 
 
 def _new_run(name: str, task: Task, order: Order) -> Run:
@@ -202,18 +241,6 @@ def _new_run(name: str, task: Task, order: Order) -> Run:
         order.seed,
         settings=dict(order.settings),
     )
-
-
-def _same_order(run: Run, task: Task, order: Order) -> None:
-    if order_of(run) != order or run.task_digest != task.digest:
-        raise MismatchError(
-            f"run {run.name!r} was made from {order_of(run)} or from other data; name another run"
-        )
-
-
-def order_of(run: Run) -> Order:
-    """What a kept run was asked to be."""
-    return Order(run.task, run.method, run.model, run.seed, dict(run.settings))
 
 
 def solver_of(run: Run) -> Solver:
@@ -231,10 +258,10 @@ def solver_of(run: Run) -> Solver:
 
 
 def describe(store: Store, name: str) -> tuple[Run, dict[str, Any]]:
-    """A run, with what it remembers of its making and its reports under ``reports``."""
+    """A run, with what it remembers of its making, its reports and the test's openings."""
     run = store.run(name)
     reports = [store.report(run.name, split) for split in store.splits(run.name)]
-    return run, {**made_of(run), "reports": reports}
+    return run, {**made_of(run), "reports": reports, "openings": store.count(run.task_digest)}
 
 
 def new_name(order: Order) -> str:
@@ -243,25 +270,16 @@ def new_name(order: Order) -> str:
     return run_name(word, order.method, random.Random())
 
 
-def made_of(run: Run) -> dict[str, Any]:
-    """What a run remembers of its making: loss curve, dev scores, settings it chose."""
-    assert run.folder is not None
-    path = run.folder / MADE
-    facts: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-    return facts
-
-
 def open_test(store: Store, name: str) -> Report:
     """Score a run on the sealed test; the opening is counted before a row is read."""
     run = store.run(name)
-    solver, task = solver_of(run), load_task(run.task)
+    task = load_task(run.task)
     if task.digest != run.task_digest:
-        raise MismatchError(f"the data of {run.task} changed since run {run.name!r} was made")
-    examples = task.test.open(store, run.name)
-    settings = EvaluationSettings(split="test", openings=store.count(task.digest))
-    report = evaluate(
-        solver, examples, task.metric, field=task.signature.target.name, settings=settings
-    )
+        raise MismatchError(
+            f"the data of {run.task} changed since run {run.name!r} was made; tune it anew"
+        )
+    solver = solver_of(run)
+    report = _report(store, solver, task, task.test.open(store, run.name), "test")
     store.save_report(run.name, report)
     return report
 
@@ -284,19 +302,42 @@ def compare(
     Raises:
         InputError: a method's name is unknown, or the task cannot be loaded.
     """
-    if seeds < 1:
-        raise InputError(f"expected 1 seed or more, got {seeds}")
-    for method in methods:
-        method_named(method)
-    loaded, loader = load_task(task), cache(load_model)
-    entries = []
-    for method in methods:
-        orders = [
-            Order(task, method, model, seed, (settings or {}).get(method, {}))
+    orders = [
+        [
+            checked(Order(task, method, model, seed, (settings or {}).get(method, {})))
             for seed in range(seeds if method in SEEDED else 1)
         ]
-        entries.append(_entry(store, loaded, orders, loader, watch))
+        for method in _distinct(methods, seeds)
+    ]
+    loaded, loader = load_task(task), cache(load_model)
+    _load_early(store, loaded, [order for each in orders for order in each], loader)
+    entries = [_entry(store, loaded, each, loader, watch) for each in orders]
     return set_side_by_side(entries, loaded.metric, task=loaded.name)
+
+
+def _distinct(methods: Sequence[str], seeds: int) -> Sequence[str]:
+    """The methods of a comparison; refuses none, one named twice, and no seeds."""
+    twice = [method for method in methods if methods.count(method) > 1]
+    if not methods or twice:
+        raise InputError(f"expected methods, each named once, got {', '.join(methods) or 'none'}")
+    if seeds < 1:
+        raise InputError(f"expected 1 seed or more, got {seeds}")
+    return methods
+
+
+def _load_early(
+    store: Store, task: Task, orders: Sequence[Order], load: "Callable[[str], Backbone]"
+) -> None:
+    """Load what will be needed: a model that is not there is told before anything is tuned."""
+    done = {name for name, run in _kept(store).items() if run.status == "done"}
+    for order in orders:
+        if order.method not in WITHOUT_MODEL and compared_name(task, order) not in done:
+            load(order.model)
+
+
+def _kept(store: Store) -> dict[str, Run]:
+    """Runs by name; a store that is not there yet is not made."""
+    return {run.name: run for run in store.runs()} if store.path.is_file() else {}
 
 
 def _entry(
@@ -313,7 +354,7 @@ def _entry(
             keep_run(store, order, compared_name(task, order), load=load, watch=watch)
             for order in orders
         ]
-    except Interrupted:
+    except FATAL:
         raise
     except AfinaError as error:
         return Entry(first.method, model, seeds, (), error=str(error))

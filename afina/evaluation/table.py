@@ -11,12 +11,13 @@ NOTHING = "–"
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
-    """Two lines a method, then the verdicts, then how often the sealed test was opened."""
+    """Two lines a method, what failed, the verdicts, how often the sealed test was opened."""
     head = f"{comparison.task} · {comparison.metric} on {comparison.split} · 95 % intervals"
     times = "once" if comparison.openings == 1 else f"{comparison.openings} times"
     return Group(
         Text(head, style="bold"),
         rows_table(comparison),
+        *(Text(line, style="red") for line in failures(comparison)),
         *(Text(verdict_line(found)) for found in comparison.verdicts),
         Text(f"the sealed test has been opened {times}"),
     )
@@ -51,13 +52,18 @@ def cells(row: ComparisonRow) -> list[str | Text]:
 
 
 def name(row: ComparisonRow) -> Text:
-    """Method, with its run where that tells it apart, over model; and what went wrong."""
+    """Method, with its run where that tells it apart, over model; and whether it went wrong."""
     text = Text(row.label.removesuffix(f" on {row.model}") + f"\n{row.model}")
     if row.error:
-        text.append(f"\nFAILED: {row.error}", style="red")
+        text.append("\nFAILED", style="red")
     elif not row.complete:
         text.append("\nINCOMPLETE", style="red")
     return text
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Why rows failed, a line each under the table."""
+    return [f"{row.label} FAILED: {row.error}" for row in comparison.rows if row.error]
 
 
 def verdict_line(found: Verdict) -> str:

@@ -1,11 +1,21 @@
 """Inputs without answers, one JSON object a line: what is asked of a tuned prompt."""
 
-import json
+from pathlib import Path
 
 from afina.errors import DataError
-from afina.solver import Values
-from afina.task.signature import Signature
+from afina.solver import Value, Values
+from afina.task.jsonl import read_json
+from afina.task.rows import check_text
+from afina.task.signature import FieldType, Signature
 from afina.task.value import read_value
+
+
+def read_input_file(path: Path) -> bytes:
+    """The bytes of a file of inputs; raises DataError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}); name a JSONL file") from error
 
 
 def read_inputs(data: bytes, signature: Signature, source: str) -> list[Values]:
@@ -14,10 +24,7 @@ def read_inputs(data: bytes, signature: Signature, source: str) -> list[Values]:
     Raises:
         DataError: a line is no JSON object, or lacks an input; path:line is named.
     """
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source}: expected UTF-8, came other bytes at {error.start}") from error
+    lines = data.decode("utf-8-sig", "surrogateescape").split("\n")
     found = [
         read_row(line, signature, f"{source}:{number}")
         for number, line in enumerate(lines, start=1)
@@ -31,18 +38,20 @@ def read_inputs(data: bytes, signature: Signature, source: str) -> list[Values]:
 def read_row(line: str, signature: Signature, place: str) -> Values:
     """One line as inputs; raises DataError."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: expected a JSON object, came {line[:80]!r}") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{place}: expected a JSON object, came {line[:80]!r}")
-    values = {}
-    for field in signature.inputs:
-        if field.name not in row:
-            names = ", ".join(repr(name) for name in row) or "nothing"
-            raise DataError(f"{place}: expected the input {field.name!r}, came {names}")
-        try:
-            values[field.name] = read_value(field.type, row[field.name])
-        except ValueError as error:
-            raise DataError(f"{place}: {field.name}: {error}") from error
-    return values
+        check_text(line)
+        row = read_json(line)
+        if not isinstance(row, dict):
+            raise ValueError(f"expected a JSON object, came {line.strip()[:80]!r}")
+        return {field.name: read_field(row, field.name, field.type) for field in signature.inputs}
+    except ValueError as error:
+        raise DataError(f"{place}: {error}") from error
+
+
+def read_field(row: dict[str, object], name: str, kind: FieldType) -> Value:
+    """The value of one input; raises ValueError."""
+    if name not in row:
+        raise ValueError(f"expected the input {name!r}, came {', '.join(map(repr, row)) or 'none'}")
+    try:
+        return read_value(kind, row[name])
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
