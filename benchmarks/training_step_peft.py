@@ -23,7 +23,7 @@ def peft_model(case: Case) -> PeftModel:
 
 def peft_prompt(model: PeftModel) -> Tensor:
     """The prompt's vectors ``[P, H]``, the parameter itself."""
-    return model.prompt_encoder["default"].embedding.weight
+    return model.get_parameter("prompt_encoder.default.embedding.weight")
 
 
 def peft_step(case: Case) -> Callable[[], float]:
@@ -38,6 +38,6 @@ def peft_step(case: Case) -> Callable[[], float]:
         loss = model(input_ids=batch.ids, attention_mask=batch.mask, labels=batch.labels).loss
         loss.backward()
         optimizer.step()
-        return loss.item()
+        return float(loss.item())
 
     return step
