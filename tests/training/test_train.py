@@ -18,7 +18,7 @@ from afina.training.checkpoint import Checkpoints
 from afina.training.train import Outcome, TrainSettings, fingerprint, refuse_other_maker, train
 from afina.training.watch import Progress, Watch
 
-ROWS = [Read([1] * (number % 7 + 1), label=number % 3) for number in range(25)]
+ROWS = [Read([1] * (number % 7 + 1), label=number % 7 // 3) for number in range(25)]
 SETTINGS = TrainSettings(epochs=4, batch=4, save_every=2, patience=99)
 STEPS = 28
 
@@ -61,10 +61,11 @@ def falling() -> Callable[[], float]:
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:
-    outcome = run(Line(), tmp_path)
+    """Broken by a learning rate that stays at 0, or by steps up the gradient."""
+    outcome = run(Line(), tmp_path, settings=replace(SETTINGS, epochs=20))
     losses = outcome.moment.losses
-    assert len(losses) == outcome.steps == outcome.moment.step == STEPS
-    assert sum(losses[-7:]) < 0.8 * sum(losses[:7])
+    assert len(losses) == outcome.steps == outcome.moment.step == 140
+    assert sum(losses[-7:]) < 0.2 * sum(losses[:7])
 
 
 def test_dev_is_scored_at_the_start_and_twice_a_pass(tmp_path: Path) -> None:
