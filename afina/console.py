@@ -179,13 +179,17 @@ def row_json(run: Run, report: Report) -> dict[str, object]:
 def score_text(run: Run, report: Report) -> Text:
     """One score in words, with its interval, its n and what it took."""
     lines = [
-        f"{run.method} on {run.model}, seed {run.seed}: {report.metric} on {report.split} "
-        f"{interval_text(report)}",
+        f"{made_by(run)}: {report.metric} on {report.split} {interval_text(report)}",
         f"{run.parameters:,} trained parameters, {run.seconds + report.seconds:.1f} s, "
         f"{report.missing} missing, {latency_text(report)}",
         f"run {run.name}; the sealed test has been opened {times(report.openings)}",
     ]
     return Text("\n".join(lines))
+
+
+def made_by(run: Run) -> str:
+    """Method, model and seed."""
+    return f"{run.method}{f' on {run.model}' if run.model else ''}, seed {run.seed}"
 
 
 def interval_text(report: Report) -> str:
@@ -260,7 +264,7 @@ def run_table(run: Run, facts: Mapping[str, Any]) -> RenderableType:
     table.add_column(overflow="fold")
     table.add_row("run", run.name)
     table.add_row("task", run.task)
-    table.add_row("method", f"{run.method} on {run.model}, seed {run.seed}")
+    table.add_row("method", made_by(run))
     table.add_row("settings", ", ".join(f"{k}={v}" for k, v in run.settings.items()) or "defaults")
     table.add_row("status", f"{run.status} after {run.seconds:.1f} s")
     table.add_row("parameters", f"{run.parameters:,}")

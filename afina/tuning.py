@@ -122,7 +122,7 @@ def tune_in(
 
 
 def checked(order: Order) -> Order:
-    """The order with its settings as their types.
+    """The order with its settings as their types, and no model where the method takes none.
 
     Raises:
         InputError: there is no such method, it has no such settings, or the seed is no seed.
@@ -130,7 +130,9 @@ def checked(order: Order) -> Order:
     method_named(order.method)
     if not 0 <= order.seed < 2**63:
         raise InputError(f"expected a seed of 0 or more and below 2**63, got {order.seed}")
-    return replace(order, settings=typed_settings(order.method, order.settings))
+    settings = typed_settings(order.method, order.settings)
+    model = "" if order.method in WITHOUT_MODEL else order.model
+    return replace(order, model=model, settings=settings)
 
 
 def load(path: str | Path) -> Solver:
@@ -180,7 +182,7 @@ def _begun(
     if name in known:
         check_same_order(known[name], task, order)
         return known[name]
-    if order.method not in WITHOUT_MODEL:
+    if order.model:
         load(order.model)
     return store.add_run(_new_run(name, task, order))
 
@@ -331,7 +333,7 @@ def _load_early(
     """Load what will be needed: a model that is not there is told before anything is tuned."""
     done = {name for name, run in _kept(store).items() if run.status == "done"}
     for order in orders:
-        if order.method not in WITHOUT_MODEL and compared_name(task, order) not in done:
+        if order.model and compared_name(task, order) not in done:
             load(order.model)
 
 
@@ -348,7 +350,6 @@ def _entry(
     watch: Watch,
 ) -> Entry:
     first, seeds = orders[0], tuple(order.seed for order in orders)
-    model = "" if first.method == "majority" else first.model
     try:
         runs = [
             keep_run(store, order, compared_name(task, order), load=load, watch=watch)
@@ -357,10 +358,10 @@ def _entry(
     except FATAL:
         raise
     except AfinaError as error:
-        return Entry(first.method, model, seeds, (), error=str(error))
+        return Entry(first.method, first.model, seeds, (), error=str(error))
     return Entry(
         first.method,
-        model,
+        first.model,
         seeds,
         tuple(store.report(run.name, "dev") for run in runs),
         runs=tuple(run.name for run in runs),
