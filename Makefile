@@ -29,6 +29,7 @@ slow: setup
 	$(BIN)/pytest -q -m slow
 
 bench: setup
+	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 format: setup

@@ -1,7 +1,7 @@
 """Prompt tuning beside its yardsticks on real data, three seeds; goes on where it stopped.
 
     python -m benchmarks real_data            all comparisons, then the table
-    python -m benchmarks real_data mr         one of them
+    python -m benchmarks.real_data mr         one of them
 
 Runs are kept in benchmarks/.runs; the table is benchmarks/real_data.md.
 """
@@ -18,6 +18,7 @@ from afina.training.watch import Progress, Watch
 from benchmarks.machine import machine
 
 HERE = Path(__file__).parent
+PACKAGES = ("afina", "torch", "transformers")
 SHARED = HERE.parent.parent / "shared" / "data"
 STORIES = str(SHARED / "model_stories260k" / "hf")
 MINILM = "builtin:minilm"
@@ -109,5 +110,9 @@ def main(arguments: list[str]) -> None:
         sections[name] = section(name, CASES[name], run(CASES[name], seeds=3))
         kept.write_text(json.dumps(sections))
         body = "\n".join(sections[each] for each in CASES if each in sections)
-        text = f"# Prompt tuning and its yardsticks on real data\n\n{machine()}\n\n{body}"
+        text = f"# Prompt tuning and its yardsticks on real data\n\n{machine(PACKAGES)}\n\n{body}"
         (HERE / "real_data.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
