@@ -1,0 +1,53 @@
+"""Rows, prompts and padding as one batch."""
+
+import pytest
+import torch
+
+from afina.backbones.injection import Embeddings, KeyValues, distinct
+from afina.backbones.layout import compose, padded
+from afina.errors import MismatchError, ModelError
+from tests.tiny import shared
+
+
+def test_padding_fills_the_side_asked_for() -> None:
+    ids, mask = padded([[5, 6], [7]], 0, left=True)
+    assert ids.tolist() == [[5, 6], [0, 7]]
+    assert mask.tolist() == [[True, True], [False, True]]
+    assert padded([[5, 6], [7]], 0)[0].tolist() == [[5, 6], [7, 0]]
+
+
+def test_a_prompt_stands_behind_the_leading_special_token_of_its_own_row() -> None:
+    """Broken by an index that does not jump over the row's own prompt."""
+    frozen = shared("bert").frozen
+    prompt = Embeddings(torch.full((2, frozen.width), 3.0))
+    vectors, real, text = compose(frozen, [[7, 8], [9]], [prompt, None])
+    words = frozen.embed([1, 7, 8, 2])
+    assert torch.equal(vectors[0], torch.cat([words[:1], prompt.vectors, words[1:]]))
+    assert torch.equal(vectors[1, :3], frozen.embed([1, 9, 2]))
+    assert real.sum(dim=1).tolist() == [6, 3]
+    assert text.tolist() == [[True, False, False, True, True, True], [True] * 3 + [False] * 3]
+
+
+def test_an_input_longer_than_the_position_table_is_refused() -> None:
+    frozen = shared("bert").frozen
+    prompt = Embeddings(torch.zeros(60, frozen.width))
+    with pytest.raises(ModelError, match="67 places with its prompt, but tiny:bert has 64"):
+        compose(frozen, [[7] * 5], [prompt])
+
+
+def test_a_prompt_of_another_width_is_refused() -> None:
+    with pytest.raises(MismatchError, match="width 33, but tiny:bert takes 32"):
+        compose(shared("bert").frozen, [[7]], [Embeddings(torch.zeros(2, 33))])
+
+
+def test_keys_and_values_are_refused_where_a_model_reads_both_ways() -> None:
+    part = torch.zeros(2, 4, 3, 8)
+    with pytest.raises(ModelError, match="no causal decoder"):
+        compose(shared("t5").frozen, [[7]], [KeyValues(part, part)])
+
+
+def test_rows_that_share_an_injection_share_its_place() -> None:
+    one, other = (Embeddings(torch.zeros(1, 4)) for _ in range(2))
+    unique, which = distinct([one, None, other, one])
+    assert [id(each) for each in unique] == [id(one), id(None), id(other)]
+    assert which == [0, 1, 2, 0]
