@@ -27,7 +27,7 @@ class FullSettings:
 
     rate: float = 5e-5  # learning rate of the model's weights
     head_rate: float = 1e-3  # learning rate of the head
-    probe: float = 0.003  # strength (C) of the logistic regression the head starts from
+    probe: float = 0.01  # strength (C) of the logistic regression the head starts from
     train: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4, save_every=10**9))
 
 

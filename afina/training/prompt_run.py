@@ -36,8 +36,8 @@ class PromptTuningSettings:
     text: str = ""  # what start=text begins from; empty: the task's instruction
     answer: str = "auto"  # head | words | text; auto: what the model and the target suggest
     rate: float = 0.3  # learning rate of the vectors, in units of the model's own word vectors
-    head_rate: float = 0.001  # learning rate of the head
-    probe: float = 0.003  # strength (C) of the logistic regression the head starts from
+    head_rate: float = 0.005  # learning rate of the head
+    probe: float = 0.01  # strength (C) of the logistic regression the head starts from
     new_tokens: int = 64  # longest text written
     train: TrainSettings = field(default_factory=TrainSettings)
 

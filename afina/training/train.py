@@ -23,7 +23,7 @@ from afina.training.watch import Progress, Watch
 class TrainSettings:
     """How a run trains."""
 
-    epochs: int = 6  # passes over the training rows at most
+    epochs: int = 4  # passes over the training rows at most
     batch: int = 32  # rows a step
     warmup: float = 0.06  # share of all steps in which the learning rate rises
     patience: int = 6  # dev scores in a row without a gain before it stops
