@@ -29,8 +29,18 @@ def from_text(frozen: Frozen, text: str, length: int) -> Float[Tensor, "P H"]:
 
 
 def from_labels(frozen: Frozen, labels: tuple[str, ...], length: int) -> Float[Tensor, "P H"]:
-    """One vector a label, the mean over its tokens; repeated or cut to length."""
-    means = [frozen.embed(frozen.encode(label)).mean(dim=0) for label in labels]
+    """One vector a label, the mean over its tokens; repeated or cut to length.
+
+    Raises:
+        InputError: a label has no tokens.
+    """
+    tokens = [frozen.encode(label) for label in labels]
+    if not all(tokens):
+        raise InputError(
+            f"expected labels that {frozen.name} can read, got {labels[tokens.index([])]!r}; "
+            "start from something else"
+        )
+    means = [frozen.embed(ids).mean(dim=0) for ids in tokens]
     repeated = (means * (length // len(means) + 1))[:length]
     return torch.stack(repeated).detach().float()
 

@@ -1,0 +1,51 @@
+"""What is trained is the prompt and the head, each at its rate; the backbone is beside them."""
+
+import torch
+
+from afina.backbones.injection import Embeddings
+from afina.soft.answer import HeadAnswer, LabelWords
+from afina.soft.heads import ClassificationHead
+from afina.soft.learner import Learner
+from afina.soft.prompt_tuning import PromptTuning
+from afina.soft.reading import Read
+from tests.tiny import shared
+
+
+def head_answer() -> HeadAnswer:
+    return HeadAnswer(ClassificationHead(torch.ones(2, 32), torch.zeros(2)), ("a", "b"))
+
+
+def prompt() -> PromptTuning:
+    vectors = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
+    return PromptTuning(vectors, scale=0.5)
+
+
+def test_a_state_holds_prompt_and_head_and_nothing_of_the_model() -> None:
+    """Broken by holding the model as a part: each checkpoint then weighs as much as it."""
+    learner = Learner(shared("bert"), prompt(), head_answer(), rates=(0.1, 0.01))
+    assert set(learner.state_dict()) == {
+        "prompt.scaled",
+        "answer.head.weight",
+        "answer.head.bias",
+    }
+
+
+def test_prompt_and_head_have_rates_of_their_own() -> None:
+    learner = Learner(shared("bert"), prompt(), head_answer(), rates=(0.1, 0.01))
+    soft, head = learner.groups()
+    assert (soft.learning_rate, head.learning_rate) == (0.1, 0.01)
+    assert (len(soft.parameters), len(head.parameters)) == (1, 2)
+
+
+def test_label_words_have_no_group() -> None:
+    words = LabelWords(("a", "b"), [[7], [8]])
+    learner = Learner(shared("gpt2"), prompt(), words, rates=(0.1, 0.01))
+    assert [group.learning_rate for group in learner.groups()] == [0.1]
+
+
+def test_the_loss_is_the_answer_s_under_the_prompt() -> None:
+    backbone, soft, answer = shared("bert"), prompt(), head_answer()
+    rows = [Read([7, 8, 9], label=0), Read([10], label=1)]
+    learner = Learner(backbone, soft, answer, rates=(0.1, 0.01))
+    wanted = answer.loss(backbone, rows, [Embeddings(soft.injection().vectors.detach())] * 2)
+    torch.testing.assert_close(learner.loss(rows), wanted, atol=1e-6, rtol=0.0)
