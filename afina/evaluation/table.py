@@ -67,7 +67,7 @@ def failures(comparison: Comparison) -> list[str]:
 
 
 def verdict_line(found: Verdict) -> str:
-    """A verdict in words, with the names in the place of A and B."""
+    """A verdict in words, with the names in the place of A and B; a winner's difference is over 0."""
     match found.verdict:
         case "A better":
             words = f"{found.a} is better than {found.b}"
@@ -77,8 +77,10 @@ def verdict_line(found: Verdict) -> str:
             words = f"{found.a} or {found.b}: {other}"
     if found.difference is None or found.low is None or found.high is None or found.p is None:
         return words
-    bounds = f"{found.low:+.3f} to {found.high:+.3f}"
-    return f"{words} ({found.difference:+.3f}, {bounds}, p {found.p:.2g})"
+    numbers = [found.difference, found.low, found.high]
+    if found.verdict == "B better":
+        numbers = [-found.difference, -found.high, -found.low]
+    return "{} ({:+.3f}, {:+.3f} to {:+.3f}, p {:.2g})".format(words, *numbers, found.p)
 
 
 def decimal(number: float | None) -> str:
