@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.decoder import Decoder
@@ -42,6 +42,15 @@ class WrittenSolver:
     def parameters(self) -> int:
         return 0
 
+    @property
+    def room(self) -> int:
+        """How many tokens a row may take; an encoder-decoder answers in places of its own."""
+        frozen = self.backbone.frozen
+        answer = max((len(label) for label in self.labels), default=NEW_TOKENS)
+        spare = answer if isinstance(self.backbone, Decoder) else 0
+        around = len(frozen.lead) + len(frozen.trail) + len(self.front)
+        return frozen.positions - around - spare
+
     def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
         """Answer each row; rows of like length share a batch."""
         rows = [self._row(each) for each in inputs]
@@ -54,17 +63,9 @@ class WrittenSolver:
         return [predictions[place] for place in range(len(rows))]
 
     def _row(self, inputs: Values) -> tuple[list[int], int]:
-        """The row's tokens, cut in the middle of its inputs where there is no room for all."""
-        frozen, text = self.backbone.frozen, self.prompt.back(inputs)
-        tokens = frozen.encode(text)
-        spare = max((len(label) for label in self.labels), default=NEW_TOKENS)
-        around = len(frozen.lead) + len(frozen.trail) + len(self.front)
-        room = frozen.positions - around - spare
-        if room < LEAST:
-            raise ModelError(
-                f"the written prompt takes {len(self.front)} tokens and leaves room for {room}, "
-                f"but {frozen.name} has {frozen.positions} places; use fewer examples"
-            )
+        """The row's tokens; its inputs lose their end where there is no room for all."""
+        frozen, room = self.backbone.frozen, self.room
+        tokens = frozen.encode(self.prompt.back(inputs))
         if len(tokens) <= room:
             return tokens, 0
         tail = frozen.encode(f"\n{self.prompt.signature.target.name}:")
@@ -143,8 +144,15 @@ def make_solver(prompt: Prompt, backbone: Backbone, words: Mapping[str, str]) ->
                 "a local model writes no other"
             )
     front = frozen.encode(prompt.front) if prompt.front else []
-    ready = backbone.absorb(front) if isinstance(backbone, Decoder) else None
-    return WrittenSolver(backbone, prompt, words, tuple(front), tuple(labels), ready)
+    solver = WrittenSolver(backbone, prompt, words, tuple(front), tuple(labels), None)
+    if solver.room < LEAST:
+        raise ModelError(
+            f"the written prompt takes {len(front)} tokens and leaves room for {solver.room}, but "
+            f"{frozen.name} has {frozen.positions} places; use fewer examples"
+        )
+    return (
+        replace(solver, ready=backbone.absorb(front)) if isinstance(backbone, Decoder) else solver
+    )
 
 
 def _best(labels: Sequence[str], scores: Sequence[float]) -> tuple[str, dict[str, object]]:
