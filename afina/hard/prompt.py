@@ -1,7 +1,7 @@
 """A written prompt: an instruction and demonstrations that every request shares, then the row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from afina.solver import Value, Values
 from afina.task.example import Example
@@ -36,6 +36,16 @@ class Prompt:
             answer = _text(example.outputs[target])
             blocks.append(f"{self._inputs(example.inputs)}\n{target}: {answer}")
         return "".join(f"{block}\n\n" for block in blocks)
+
+    def in_words(self, words: Mapping[str, str]) -> "Prompt":
+        """The prompt whose examples answer by a label's word where it has one of its own."""
+        name = self.signature.target.name
+        shown = []
+        for example in self.demonstrations:
+            answer = example.outputs[name]
+            word = words.get(answer, answer) if isinstance(answer, str) else answer
+            shown.append(replace(example, outputs={**example.outputs, name: word}))
+        return replace(self, demonstrations=tuple(shown))
 
     def back(self, inputs: Values) -> str:
         """The row, up to where the answer begins."""

@@ -143,7 +143,8 @@ def make_solver(prompt: Prompt, backbone: Backbone, words: Mapping[str, str]) ->
                 f"expected a target that is a choice, a text or bare spans, got {str(target)!r}; "
                 "a local model writes no other"
             )
-    front = frozen.encode(prompt.front) if prompt.front else []
+    text = prompt.in_words(words).front
+    front = frozen.encode(text) if text else []
     solver = WrittenSolver(backbone, prompt, words, tuple(front), tuple(labels), None)
     if solver.room < LEAST:
         raise ModelError(

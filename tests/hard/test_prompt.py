@@ -38,6 +38,15 @@ def test_values_of_nothing_are_written() -> None:
     assert Prompt(signature, (shown,)).front == f"{text} 0\n\n"
 
 
+def test_examples_answer_by_the_words_of_their_labels() -> None:
+    """Broken by showing labels where words are asked for: the examples then teach nothing."""
+    signature = Signature.parse("review -> mood: good | bad | so so")
+    shown = tuple(Example.of({"review": "r"}, {"mood": mood}) for mood in ("bad", "good"))
+    prompt = Prompt(signature, shown).in_words({"bad": "awful", "r": "never"})
+    assert prompt.front == "review: r\nmood: awful\n\nreview: r\nmood: good\n\n"
+    assert Prompt(signature, shown).in_words({}) == Prompt(signature, shown)
+
+
 def test_examples_take_the_labels_in_turn() -> None:
     """Broken by the first ones in the order, whatever their label."""
     task = review_task(train=20, dev=2)

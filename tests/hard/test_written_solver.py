@@ -136,6 +136,13 @@ def test_a_label_reads_as_the_task_s_word_for_it(family: str) -> None:
     assert solver_for(shared(family), plain).labels == named
 
 
+def test_examples_show_the_words_that_are_scored() -> None:
+    """Broken by showing the labels: the model then sees one word and is asked for another."""
+    solver = solver_for(shared("gpt2"), shots=1)
+    assert "great" in shared("gpt2").frozen.decode(solver.front).split()
+    assert solver.pack().settings["demonstrations"][0]["outputs"] == {"sentiment": "positive"}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("shots", [0, 1])
 def test_packing_changes_no_answer(family: str, shots: int) -> None:
