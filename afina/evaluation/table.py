@@ -67,7 +67,7 @@ def failures(comparison: Comparison) -> list[str]:
 
 
 def verdict_line(found: Verdict) -> str:
-    """A verdict in words, with the names in the place of A and B; a winner's difference is over 0."""
+    """A verdict in words, with names in the place of A and B; a winner's difference is over 0."""
     match found.verdict:
         case "A better":
             words = f"{found.a} is better than {found.b}"
