@@ -180,6 +180,26 @@ def test_stopped_at_every_step_equals_never_stopped(tmp_path: Path) -> None:
     assert torch.equal(resumed.weight, calm.weight)
 
 
+def test_a_stop_keeps_the_last_step(tmp_path: Path) -> None:
+    """Step 5 is no multiple of anything; broken by raising before the checkpoint is written."""
+    with pytest.raises(Interrupted):
+        run(Line(), tmp_path, watch=stop_at(5))
+    assert newest(tmp_path).startswith("step-00000005-")
+
+
+def test_each_dev_score_makes_a_checkpoint(tmp_path: Path) -> None:
+    run(Line(), tmp_path, settings=replace(SETTINGS, save_every=10**9))
+    assert sorted(int(path.name[5:13]) for path in tmp_path.iterdir()) == [27, 28]
+
+
+def test_steps_between_dev_scores_make_checkpoints_too(tmp_path: Path) -> None:
+    """The run dies after step 11, when 9 had the last dev score."""
+    died = Watch(show=lambda progress: 1 // (progress.step - 11))
+    with pytest.raises(ZeroDivisionError):
+        run(Line(), tmp_path, watch=died, settings=replace(SETTINGS, save_every=5))
+    assert newest(tmp_path).startswith("step-00000010-")
+
+
 def test_a_finished_run_goes_no_further(tmp_path: Path) -> None:
     wanted = run(Line(), tmp_path)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
