@@ -263,10 +263,12 @@ def unknown_setting(method: str, name: str, known: list[str]) -> str:
 def read_setting(name: str, value: object, default: Any) -> object:
     """A value as its default's type; a text such as "20", as a command line gives it, is read.
 
+    A default of None stands for a whole number that the task decides.
+
     Raises:
         InputError: it is of another type, out of range, or no finite number.
     """
-    kind = type(default)
+    kind = int if default is None else type(default)
     hint = f"got {value!r}; its default is {default!r}"
     try:
         found = TypeAdapter(kind).validate_python(value)

@@ -18,16 +18,18 @@ from afina.training.batches import plan
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from afina.training.watch import Progress, Watch
 
+LEAST_PASSES, LEAST_STEPS, LEAST_BETWEEN = 4, 400, 25
+
 
 @dataclass(frozen=True)
 class TrainSettings:
     """How a run trains."""
 
-    epochs: int = 4  # passes over the training rows at most
+    epochs: int | None = None  # passes at most; None: four, and more where that is under 400 steps
     batch: int = 32  # rows a step
     warmup: float = 0.06  # share of all steps in which the learning rate rises
     patience: int = 6  # dev scores in a row without a gain before it stops
-    checks: int = 2  # dev scores a pass
+    checks: int | None = None  # dev scores a pass; None: two, and fewer where passes are short
     clip: float = 1.0  # largest norm of the gradient
     weight_decay: float = 0.0
     save_every: int = 50  # steps between checkpoints; each dev score makes one too
@@ -134,7 +136,8 @@ class _Run:
         self.settings = settings
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.a_pass = -(-len(rows) // settings.batch)  # steps in a pass; length pools cut evenly
-        self.steps = self.a_pass * settings.epochs
+        self.steps = self.a_pass * passes(settings, self.a_pass)
+        self.between = steps_between_checks(settings, self.a_pass)
         groups: list[dict[str, Any]] = [  # torch's own form
             {"params": group.parameters, "lr": group.learning_rate} for group in learner.groups()
         ]
@@ -151,8 +154,7 @@ class _Run:
 
     @property
     def check_is_due(self) -> bool:
-        every = max(self.a_pass // self.settings.checks, 1)
-        return self.moment.step % every == 0 or self.moment.step == self.steps
+        return self.moment.step % self.between == 0 or self.moment.step == self.steps
 
     def advance(self) -> float:
         """One step; its loss."""
@@ -231,6 +233,30 @@ class _Run:
         """Rises over the warm-up, then falls in a straight line to nothing."""
         rise = max(int(self.steps * self.settings.warmup), 1)
         return min((step + 1) / rise, (self.steps - step) / max(self.steps - rise, 1))
+
+
+def passes(settings: TrainSettings, a_pass: int) -> int:
+    """How often the rows are passed over; few rows are passed over more often.
+
+    >>> passes(TrainSettings(), 19), passes(TrainSettings(), 300)
+    (22, 4)
+    >>> passes(TrainSettings(epochs=1), 19)
+    1
+    """
+    if settings.epochs is not None:
+        return settings.epochs
+    return max(LEAST_PASSES, -(-LEAST_STEPS // a_pass))
+
+
+def steps_between_checks(settings: TrainSettings, a_pass: int) -> int:
+    """How many steps lie between two dev scores.
+
+    >>> steps_between_checks(TrainSettings(), 19), steps_between_checks(TrainSettings(), 300)
+    (25, 150)
+    """
+    if settings.checks is not None:
+        return max(a_pass // settings.checks, 1)
+    return max(a_pass // 2, LEAST_BETWEEN)
 
 
 def fingerprint(settings: TrainSettings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from afina.training.train import Outcome, TrainSettings, fingerprint, refuse_oth
 from afina.training.watch import Progress, Watch
 
 ROWS = [Read([1] * (number % 7 + 1), label=number % 7 // 3) for number in range(25)]
-SETTINGS = TrainSettings(epochs=4, batch=4, save_every=2, patience=99)
+SETTINGS = TrainSettings(epochs=4, batch=4, checks=2, save_every=2, patience=99)
 STEPS = 28
 
 
