@@ -13,7 +13,7 @@ import pytest
 from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, SpaceError
 from afina.solver import Packed
-from afina.store.bundle import ARRAYS, FACTS, digest_of, load_bundle, save_bundle
+from afina.store.bundle import ARRAYS, FACTS, LARGEST_FACTS, digest_of, load_bundle, save_bundle
 from tests.test_disk import FailingDisk
 
 PACKED = Packed(
@@ -94,7 +94,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 
 def test_facts_too_large_for_ours_are_not_read(tmp_path: Path) -> None:
     with (saved(tmp_path) / FACTS).open("r+b") as file:
-        file.truncate(2**34)  # a hole: it takes no room on disk
+        file.truncate(LARGEST_FACTS + 1)
     with pytest.raises(ArtefactError, match="expected at most"):
         load_bundle(tmp_path, Disk())
 
