@@ -43,7 +43,7 @@ POINTS = [
 LAST = "after the last step"
 FAMILY = "llama"
 OWN = {"length": 4, "answer": "head", "rate": 1.0, "head_rate": 0.05}
-LOOP = {"epochs": 5, "batch": 4, "save_every": 2, "patience": 99}
+LOOP = {"epochs": 5, "batch": 4, "save_every": 2, "patience": 99, "checks": 2}
 SETTINGS = PromptTuningSettings(**OWN, train=TrainSettings(**LOOP))
 ORDER = Order("tiny", "prompt-tuning", f"tiny:{FAMILY}", settings={**OWN, **LOOP})
 TASK = replace(review_task(train=16), dev=review_task(train=16).train)  # so that the best is late

@@ -20,7 +20,7 @@ from afina.training.watch import Watch
 from tests.tiny import tiny
 from tests.training.tiny_task import review_task, text_task
 
-LOOP = TrainSettings(epochs=6, batch=4, patience=99, save_every=2)
+LOOP = TrainSettings(epochs=6, batch=4, patience=99, save_every=2, checks=2)
 SETTINGS = FullSettings(rate=3e-3, head_rate=1e-2, train=LOOP)
 TASK = replace(review_task(train=16), dev=review_task(train=16).train)
 

@@ -34,7 +34,7 @@ from afina.training.watch import Watch
 from tests.tiny import FAMILIES, shared, tiny
 from tests.training.tiny_task import INSTRUCTION, review_task, task_from, text_task, worded_task
 
-LOOP = TrainSettings(epochs=2, batch=4, patience=99)
+LOOP = TrainSettings(epochs=2, batch=4, patience=99, checks=2)
 SETTINGS = PromptTuningSettings(length=3, rate=0.3, new_tokens=3, train=LOOP)
 WAYS = [("bert", "head"), ("roberta", "words"), ("modernbert", "head")]
 WAYS += [("gpt2", "head"), ("llama", "words"), ("qwen3", "text"), ("gpt2", "text")]

@@ -21,7 +21,7 @@ from tests.tiny import raw_model, tiny, tokenizer_for
 from tests.training.tiny_task import review_task
 
 TASK = review_task(train=8, dev=4)
-SETTINGS = {"length": 2, "epochs": 2, "batch": 4, "save_every": 3, "patience": 99}
+SETTINGS = {"length": 2, "epochs": 2, "batch": 4, "save_every": 3, "patience": 99, "checks": 2}
 ORDER = Order("tiny", "prompt-tuning", "tiny:bert", settings=SETTINGS)
 
 
