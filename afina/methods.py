@@ -269,7 +269,8 @@ def read_setting(name: str, value: object, default: Any) -> object:
         InputError: it is of another type, out of range, or no finite number.
     """
     kind = int if default is None else type(default)
-    hint = f"got {value!r}; its default is {default!r}"
+    left_out = "the task decides it" if default is None else f"it is {default!r}"
+    hint = f"got {value!r}; left out, {left_out}"
     try:
         found = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:

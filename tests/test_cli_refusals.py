@@ -66,7 +66,7 @@ def test_several_faults_of_a_task_stand_in_one_line(here: Path) -> None:
         (["--method", "zzz"], ["'zzz'", "majority", "full-fine-tuning"]),
         (["--set", "lenght=3"], ["prompt-tuning", "'lenght'", "did you mean 'length'?"]),
         (["--set", "zzz=3"], ["'zzz'", "length", "epochs"]),
-        (["--set", "length=abc"], ["a whole number", "length", "'abc'", "default is 20"]),
+        (["--set", "length=abc"], ["a whole number", "length", "'abc'", "left out, it is 20"]),
         (["--set", "length=2.5"], ["a whole number", "'2.5'"]),
         (["--set", "rate=nan"], ["a number", "rate", "'nan'"]),
         (["--set", "rate=-1"], ["rate of 0 or more", "'-1'"]),

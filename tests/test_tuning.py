@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_a_run_that_goes_on(
     assert not list(run.rglob("*afina-tmp"))
     tuning.tune_in(run, task, wanted, load=load_model, watch=Watch())
     assert kept(run) == reference
-    assert full.done >= k or k > 25, "nearly every point is reached"
+    assert full.done >= k or k > 20, "nearly every point is reached"
 
 
 # keeping runs
