@@ -22,6 +22,7 @@ from afina.task.signature import Choice
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.features import start_head
+from afina.training.linear_probe import fit_on_dev
 from afina.training.scoring import dev_score
 from afina.training.train import Outcome, TrainSettings, train
 from afina.training.watch import Watch
@@ -53,6 +54,9 @@ def tune_prompt(
 ) -> tuple[SoftSolver, Outcome]:
     """Train a soft prompt for a task; the solver answers with the best on dev.
 
+    A trained head is set beside heads fitted anew to the features under the trained prompt, as the
+    linear probe is fitted to those without one; dev decides.
+
     ``other`` is another prompt to start from, in place of ``start``.
 
     Raises:
@@ -76,6 +80,11 @@ def tune_prompt(
         keeper=keeper,
         watch=watch,
     )
+    if isinstance(answer, HeadAnswer):
+        with torch.no_grad():
+            fitted = fit_on_dev(task, backbone, reader, rows, prompt.injection())
+        if fitted.score > outcome.moment.best_score:
+            answer = fitted.answer
     return solver(), outcome
 
 
