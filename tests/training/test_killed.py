@@ -49,7 +49,7 @@ def temporary(name: str) -> bool:
 def test_a_killed_run_ends_with_the_bytes_of_one_never_killed(lives: dict[str, Any]) -> None:
     """All files of the run, its bundle and its last checkpoints with the optimizer among them.
 
-    Broken by restoring the generator before the pass's batches are drawn, not after.
+    Broken by drawing the pass's batches before the generator is restored.
     """
     runs = lives["killed"]["runs"]
     wanted = lives["files"].items()

@@ -114,7 +114,7 @@ def test_whatever_operation_fails_the_next_start_ends_the_same(
 ) -> None:
     """Open, write, fsync, rename and remove, each in its turn.
 
-    Broken by taking a bundle's folder for a bundle, or by leaving its facts before its arrays.
+    Broken by writing a bundle's facts before its arrays.
     """
     failed, wanted = 0, files(reference)
     for k in range(1, OPERATIONS + 1, step):
