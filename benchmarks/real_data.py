@@ -38,7 +38,9 @@ class Case:
 CASES = {
     "uci_sentiment": Case("uci_sentiment"),
     "mr": Case(
-        "mr", methods=(*YARDSTICKS, "full-fine-tuning"), settings={"full-fine-tuning": {"epochs": 2}}
+        "mr",
+        methods=(*YARDSTICKS, "full-fine-tuning"),
+        settings={"full-fine-tuning": {"epochs": 2}},
     ),
     "banking77": Case("banking77"),
     "clinc150": Case("clinc150"),

@@ -15,12 +15,14 @@ from afina.disk import Disk
 from afina.errors import AfinaError, InputError, Interrupted, ModelError
 from afina.methods import Job, prompt_tuning
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
+from afina.soft.reading import labelled_rows
 from afina.soft.soft_solver import SoftSolver
 from afina.solver import Packed, Prediction
 from afina.task.example import Example
 from afina.task.signature import Signature
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
+from afina.training.linear_probe import fit_on_dev
 from afina.training.prompt_run import (
     PromptTuningSettings,
     answer_kind,
@@ -29,6 +31,7 @@ from afina.training.prompt_run import (
     tune_prompt,
     word_size,
 )
+from afina.training.scoring import dev_score
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import FAMILIES, shared, tiny
@@ -124,6 +127,23 @@ def test_the_solver_answers_with_the_best_on_dev(family: str, kind: str, tmp_pat
     assert solver.prompt is not None
     best = saved.tensors["best.prompt.scaled"] * word_size(backbone)
     assert torch.equal(solver.prompt.vectors, best)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_the_trained_head_and_those_fitted_anew_dev_takes_the_better(
+    seed: int, tmp_path: Path
+) -> None:
+    """Both happen in these four runs. Broken by always, or never, taking the head fitted anew."""
+    backbone, task = tiny("gpt2", seed), review_task(train=16, dev=12)
+    solver, outcome = tune(task, backbone, tmp_path, settings=replace(SETTINGS, probe=1e-6))
+    rows = labelled_rows(task, solver.reader, ("positive", "negative"))
+    fitted = fit_on_dev(task, backbone, solver.reader, rows, solver.prompt)
+    assert dev_score(solver, task) == max(fitted.score, outcome.moment.best_score)
+    saved = Checkpoints(tmp_path, Disk()).load()
+    assert saved is not None
+    assert isinstance(solver.answer, HeadAnswer)
+    trained = torch.equal(solver.answer.head.weight, saved.tensors["best.answer.head.weight"])
+    assert trained == (fitted.score <= outcome.moment.best_score)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("bert", "words"), ("gpt2", "text"), ("t5", "head")])
