@@ -135,7 +135,8 @@ def test_of_the_trained_head_and_those_fitted_anew_dev_takes_the_better(
 ) -> None:
     """Both happen in these four runs. Broken by always, or never, taking the head fitted anew."""
     backbone, task = tiny("gpt2", seed), review_task(train=16, dev=12)
-    solver, outcome = tune(task, backbone, tmp_path, settings=replace(SETTINGS, probe=1e-6))
+    settings = replace(SETTINGS, answer="head", probe=1e-6)
+    solver, outcome = tune(task, backbone, tmp_path, settings=settings)
     rows = labelled_rows(task, solver.reader, ("positive", "negative"))
     fitted = fit_on_dev(task, backbone, solver.reader, rows, solver.prompt)
     assert dev_score(solver, task) == max(fitted.score, outcome.moment.best_score)
