@@ -82,7 +82,8 @@ def full_fine_tuning(job: Job) -> Made:
 
     settings: FullSettings = read_settings("full-fine-tuning", job.settings, job.seed)
     own = load_backbone(job.model)  # its weights will move, so it is nobody else's
-    solver, outcome = fine_tune(job.task, own, settings, keeper=checkpoints(job), watch=job.watch)
+    keeper = checkpoints(job, own)
+    solver, outcome = fine_tune(job.task, own, settings, keeper=keeper, watch=job.watch)
     return Made(solver, curve(outcome))
 
 
@@ -119,7 +120,7 @@ def prompt_tuning(job: Job) -> Made:
         job.task,
         backbone,
         settings,
-        keeper=checkpoints(job),
+        keeper=checkpoints(job, backbone),
         watch=job.watch,
         other=None if settings.start in STARTS else job.bundle(settings.start),
     )
@@ -283,7 +284,8 @@ def read_setting(name: str, value: object, default: Any) -> object:
     return found
 
 
-def checkpoints(job: Job) -> "Checkpoints":
+def checkpoints(job: Job, backbone: "Backbone") -> "Checkpoints":
+    """Where a run of a model keeps its checkpoints."""
     from afina.training.checkpoint import Checkpoints
 
     folder = job.folder / "checkpoints"
@@ -291,7 +293,7 @@ def checkpoints(job: Job) -> "Checkpoints":
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise write_fault(folder, error, 0) from error
-    return Checkpoints(folder, job.disk)
+    return Checkpoints(folder, job.disk, weights=backbone.frozen.digest)
 
 
 def curve(outcome: "Outcome") -> dict[str, object]:

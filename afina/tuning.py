@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from afina.disk import Disk, lock_folder, replace_file
+from afina.disk import Disk, lock_folder, replace_file, sweep
 from afina.errors import (
     AfinaError,
     ArtefactError,
@@ -100,6 +100,7 @@ def tune_in(
     order = checked(order)
     make_folder(folder)
     with lock_folder(folder):
+        sweep(folder)
         claim(folder, task, order, disk)
         if (folder / "bundle" / FACTS).is_file():
             return restore(load_bundle(folder / "bundle", disk), load)

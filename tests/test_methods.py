@@ -24,6 +24,7 @@ from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 from tests.folders import model_folder, task_folder
+from tests.tiny import shared
 
 FAMILY = {"zero-shot": "gpt2", "few-shot": "gpt2"}  # an encoder answers no written prompt
 QUICK = {
@@ -180,4 +181,4 @@ def test_a_folder_for_checkpoints_that_cannot_be_made_is_named(task: Task, tmp_p
     (tmp_path / "file").write_text("")
     asked = job(task, tmp_path / "file", "prompt-tuning")
     with pytest.raises(InputError, match=os.path.join("file", "checkpoints")):
-        checkpoints(asked)
+        checkpoints(asked, shared("bert"))

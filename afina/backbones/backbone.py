@@ -1,6 +1,7 @@
 """What every frozen transformer can do, whatever its family: the face the methods know."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from afina.backbones.decoder import Decoder
 from afina.backbones.encoder import Encoder
 from afina.backbones.encoder_decoder import EncoderDecoder
-from afina.backbones.frozen import Frozen, Tokens, load_frozen
+from afina.backbones.frozen import Frozen, Tokens, load_frozen, precision_of
 from afina.backbones.injection import Injections
 
 
@@ -49,6 +50,15 @@ def backbone_of(frozen: Frozen) -> Backbone:
         case "encoder-decoder":
             return EncoderDecoder(frozen)
     raise AssertionError(frozen.kind)
+
+
+def with_precision(backbone: Backbone, precision: str) -> Backbone:
+    """The same frozen model, computing as a prompt was tuned: float32 or bfloat16."""
+    frozen = backbone.frozen
+    wanted = precision_of(precision, frozen.model.device.type)
+    return (
+        backbone if wanted == frozen.precision else backbone_of(replace(frozen, precision=wanted))
+    )
 
 
 def load_backbone(name: str, *, precision: str = "auto", device: str = "cpu") -> Backbone:

@@ -148,7 +148,14 @@ def freeze(
         model.set_attn_implementation(NAME)
     lead, trail = _around(tokenizer)
     return Frozen(
-        name, model, tokenizer, kind, writes, lead, trail, _precision_of(precision, model)
+        name,
+        model,
+        tokenizer,
+        kind,
+        writes,
+        lead,
+        trail,
+        precision_of(precision, model.device.type),
     )
 
 
@@ -253,14 +260,19 @@ def _around(tokenizer: PreTrainedTokenizerBase) -> tuple[tuple[int, ...], tuple[
     raise ModelError(f"the tokenizer's special tokens are not around the text: {json.dumps(full)}")
 
 
-def _precision_of(precision: str, model: PreTrainedModel) -> torch.dtype:
+def precision_of(precision: str, device: str) -> torch.dtype:
+    """What a precision's name means on a device; ``auto`` is bfloat16 where the machine has it.
+
+    Raises:
+        ModelError: the name is none of these.
+    """
     match precision:
         case "float32":
             return torch.float32
         case "bfloat16":
             return torch.bfloat16
         case "auto":
-            return torch.bfloat16 if _has_bfloat16(model.device.type) else torch.float32
+            return torch.bfloat16 if _has_bfloat16(device) else torch.float32
     raise ModelError(f"expected precision auto, float32 or bfloat16, got {precision!r}")
 
 

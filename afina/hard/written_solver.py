@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from afina.backbones.backbone import Backbone
+from afina.backbones.backbone import Backbone, with_precision
 from afina.backbones.decoder import Decoder
 from afina.backbones.frozen import Tokens
 from afina.backbones.injection import KeyValues
@@ -182,6 +182,7 @@ def unpack_written(packed: Packed, backbone: Backbone) -> WrittenSolver:
         shown = tuple(Example(each["inputs"], each["outputs"], each["id"]) for each in kept)
         words = facts["words"]
         assert isinstance(words, dict)
+        backbone = with_precision(backbone, str(facts["precision"]))
         return make_solver(Prompt(signature, shown), backbone, words)
     except (KeyError, TypeError, AssertionError, SignatureError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune it anew") from error

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from afina.backbones.frozen import Frozen
-from afina.errors import InputError
+from afina.errors import InputError, MismatchError
 from afina.solver import Packed
 
 STARTS = ("labels", "text", "vocabulary")
@@ -63,14 +63,15 @@ def from_prompt(frozen: Frozen, packed: Packed, length: int) -> Float[Tensor, "P
     """Another prompt's vectors, repeated or cut to length.
 
     Raises:
-        InputError: what was packed holds no prompt, or one of another width.
+        InputError: what was packed holds no prompt.
+        MismatchError: it belongs to other weights.
     """
     if "prompt" not in packed.arrays:
         raise InputError(f"expected a bundle with a soft prompt to start from, got {packed.kind!r}")
     vectors = torch.from_numpy(packed.arrays["prompt"].copy())
-    if vectors.shape[1] != frozen.width:
-        raise InputError(
-            f"the prompt to start from has width {vectors.shape[1]}, {frozen.name} takes "
-            f"{frozen.width}; start from a prompt of the same model"
+    if packed.settings.get("digest") != frozen.digest:
+        raise MismatchError(
+            f"the prompt to start from was tuned on {packed.settings.get('model')!r}, whose "
+            f"weights are not those of {frozen.name}; start from a prompt of the same model"
         )
     return vectors.repeat(length // len(vectors) + 1, 1)[:length].float()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from afina.backbones.backbone import Backbone
+from afina.backbones.backbone import Backbone, with_precision
 from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, Injection
 from afina.errors import ArtefactError, MismatchError, SignatureError
@@ -122,6 +122,7 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
             "load the model it was tuned on"
         )
     arrays = finite(packed)
+    backbone = with_precision(backbone, str(facts.get("precision")))
     try:
         signature = Signature.parse(str(facts["signature"]))
         reader = Reader(frozen, signature, _integer(facts["room"]), _integers(facts["tail"]))

@@ -33,11 +33,13 @@ class Checkpoints:
     """The newest checkpoints of a run, in a folder.
 
     A file is called ``step-00000120-<sha256 of its bytes>.safetensors``. One rename makes it
-    appear, and a file whose bytes do not give its name is never loaded.
+    appear, and a file whose bytes do not give its name is never loaded. ``weights`` is the digest
+    of the model that the run began from.
     """
 
     folder: Path
     disk: Disk
+    weights: str = ""
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
         """Write a checkpoint, then drop all but this one and those just before it.

@@ -91,7 +91,7 @@ def train(
         MismatchError: the checkpoint was made by other software, threads or settings.
         SpaceError: a checkpoint could not be written; the ones before are kept.
     """
-    run = _Run(learner, rows, settings)
+    run = _Run(learner, rows, settings, weights=keeper.weights)
     saved = keeper.load()
     if saved is None:
         run.check(score())
@@ -130,10 +130,13 @@ def _keep(run: "_Run", keeper: Checkpoints, watch: Watch) -> None:
 class _Run:
     """The moving parts of one run."""
 
-    def __init__(self, learner: Trainable, rows: Sequence[Read], settings: TrainSettings) -> None:
+    def __init__(
+        self, learner: Trainable, rows: Sequence[Read], settings: TrainSettings, *, weights: str
+    ) -> None:
         self.learner = learner
         self.rows = rows
         self.settings = settings
+        self.made_by = {**fingerprint(settings), "weights": weights}
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.a_pass = -(-len(rows) // settings.batch)  # steps in a pass; length pools cut evenly
         self.steps = self.a_pass * passes(settings, self.a_pass)
@@ -201,11 +204,11 @@ class _Run:
         return {name: part.detach().contiguous().clone() for name, part in tensors.items()}
 
     def facts(self) -> dict[str, Any]:
-        return {"moment": asdict(self.moment), "made_by": fingerprint(self.settings)}
+        return {"moment": asdict(self.moment), "made_by": self.made_by}
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to a checkpoint."""
-        refuse_other_maker(saved.facts["made_by"], fingerprint(self.settings))
+        refuse_other_maker(saved.facts["made_by"], self.made_by)
         self.moment = _moment(saved.facts["moment"])
         self.learner.load_state_dict(_under("now.", saved.tensors))
         self.best = _under("best.", saved.tensors)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from afina.backbones.backbone import load_backbone
+from afina.backbones.backbone import load_backbone, with_precision
 from afina.backbones.decoder import Decoder
 from afina.backbones.encoder import Encoder
 from afina.backbones.encoder_decoder import EncoderDecoder
@@ -129,3 +129,11 @@ def test_the_built_in_encoder_s_features_are_its_own_mean_over_the_text() -> Non
     assert not backbone.frozen.writes
     with pytest.raises(ModelError, match="no masked-language head"):
         backbone.write([row], [None], tokens=3)
+
+
+def test_a_backbone_takes_the_precision_a_prompt_was_tuned_in() -> None:
+    backbone = shared("bert")
+    assert with_precision(backbone, "float32") is backbone
+    other = with_precision(backbone, "bfloat16")
+    assert other.frozen.precision == torch.bfloat16
+    assert other.frozen.model is backbone.frozen.model

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from afina.backbones.frozen import Frozen
-from afina.errors import InputError
+from afina.errors import InputError, MismatchError
 from afina.soft.init import from_labels, from_prompt, from_text, from_vocabulary
 from afina.solver import Packed
 from tests.tiny import FAMILIES, SPECIALS, shared
@@ -88,21 +89,26 @@ def test_vocabulary_is_the_first_and_so_the_commonest_words(frozen: Frozen) -> N
 @pytest.mark.parametrize(("length", "places"), [(1, [0]), (2, [0, 1]), (5, [0, 1, 2, 0, 1])])
 def test_another_prompt_is_cut_or_repeated(frozen: Frozen, length: int, places: list[int]) -> None:
     vectors = np.random.default_rng(0).normal(size=(3, 32)).astype(np.float32)
-    start = from_prompt(frozen, Packed("soft", {}, {"prompt": vectors}), length)
+    start = from_prompt(frozen, packed(frozen, vectors), length)
     assert np.array_equal(start.numpy(), vectors[places])
 
 
 def test_the_other_prompt_is_not_moved_with_the_new_one(frozen: Frozen) -> None:
     """Broken by sharing its memory."""
     vectors = np.ones((2, 32), np.float32)
-    from_prompt(frozen, Packed("soft", {}, {"prompt": vectors}), 2).zero_()
+    from_prompt(frozen, packed(frozen, vectors), 2).zero_()
     assert vectors.min() == 1
 
 
-def test_a_prompt_of_another_width_is_refused(frozen: Frozen) -> None:
-    packed = Packed("soft", {}, {"prompt": np.zeros((2, 31), np.float32)})
-    with pytest.raises(InputError, match="has width 31, tiny:bert takes 32; start from a prompt"):
-        from_prompt(frozen, packed, 2)
+def test_a_prompt_of_another_model_is_refused(frozen: Frozen) -> None:
+    """Broken by comparing widths alone."""
+    other = packed(shared("roberta").frozen, np.zeros((2, 32), np.float32))
+    with pytest.raises(MismatchError, match="whose weights are not those of tiny:bert"):
+        from_prompt(frozen, other, 2)
+
+
+def packed(frozen: Frozen, vectors: NDArray[np.float32]) -> Packed:
+    return Packed("soft", {"digest": frozen.digest, "model": frozen.name}, {"prompt": vectors})
 
 
 def test_a_bundle_without_a_prompt_is_refused(frozen: Frozen) -> None:

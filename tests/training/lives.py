@@ -97,7 +97,7 @@ class PlainDisk(MortalDisk):
 class Forgetful(Checkpoints):
     """The controls that keep no state of the generator, or none of the optimizer."""
 
-    forgets: str
+    forgets: str = "nothing"
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
         kept = {name: part for name, part in tensors.items() if not name.startswith(self.forgets)}
@@ -204,7 +204,7 @@ def controls(folder: Path, backbone: Backbone) -> Result:
     """One death in the third pass, with checkpoints that are whole and with those that are not."""
     found = {}
     for name, forgets in (("whole", "nothing"), ("no generator", "gen"), ("no optimizer", "opt")):
-        keeper = Forgetful(new(folder / name), Disk(), forgets)
+        keeper = Forgetful(new(folder / name), Disk(), forgets=forgets)
         found[name] = [
             live(lambda: tune_with(keeper, backbone, fate))  # noqa: B023  run now
             for fate in (Fate("before step", 11), Fate())

@@ -249,6 +249,15 @@ def test_weight_decay_0_is_none(tmp_path: Path) -> None:
     assert not torch.equal(free.weight, bound.weight)
 
 
+def test_a_run_is_not_gone_on_with_on_other_weights(tmp_path: Path) -> None:
+    """A model folder swapped between kill and resume. Broken by leaving the digest out."""
+    for weights in ("one", "other"):
+        keeper = Checkpoints(tmp_path, Disk(), weights=weights)
+        expected = Interrupted if weights == "one" else MismatchError
+        with pytest.raises(expected):
+            train(Line(), ROWS, lambda: 0.0, settings=SETTINGS, keeper=keeper, watch=stop_at(5))
+
+
 def test_another_number_of_threads_is_not_comparable(tmp_path: Path) -> None:
     """FAULTS 6."""
     with pytest.raises(Interrupted):
