@@ -22,6 +22,11 @@ PACKAGES = ("afina", "torch", "transformers")
 SHARED = HERE.parent.parent / "shared" / "data"
 STORIES = str(SHARED / "model_stories260k" / "hf")
 MINILM = "builtin:minilm"
+NOTE = (
+    "Scores are of dev, which also chose the stopping point and the heads of prompt tuning and the "
+    "strength of the linear probe. Seconds are wall time of one thread beside other work: they "
+    "bound the cost, they do not measure it. The sealed tests were not opened."
+)
 YARDSTICKS = ("majority", "linear-probe", "prompt-tuning")
 
 
@@ -33,14 +38,17 @@ class Case:
     model: str = MINILM
     methods: tuple[str, ...] = YARDSTICKS
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
+    seeds: int = 3
 
 
 CASES = {
     "uci_sentiment": Case("uci_sentiment"),
-    "mr": Case(
+    "mr": Case("mr"),
+    "mr-once": Case(
         "mr",
         methods=(*YARDSTICKS, "full-fine-tuning"),
         settings={"full-fine-tuning": {"epochs": 2}},
+        seeds=1,
     ),
     "banking77": Case("banking77"),
     "clinc150": Case("clinc150"),
@@ -53,7 +61,7 @@ CASES = {
 }
 
 
-def run(case: Case, seeds: int) -> Comparison:
+def run(case: Case) -> Comparison:
     """Tune and compare, with a line of progress now and then."""
 
     def show(step: Progress) -> None:
@@ -66,7 +74,7 @@ def run(case: Case, seeds: int) -> Comparison:
         str(HERE / "tasks" / case.task),
         case.methods,
         model=case.model,
-        seeds=seeds,
+        seeds=case.seeds,
         settings=case.settings,
         watch=Watch(show=show),
     )
@@ -111,10 +119,10 @@ def main(arguments: list[str]) -> None:
     kept = HERE / ".runs" / "sections.json"
     sections: dict[str, str] = json.loads(kept.read_text()) if kept.is_file() else {}
     for name in arguments or list(CASES):
-        sections[name] = section(name, CASES[name], run(CASES[name], seeds=3))
+        sections[name] = section(name, CASES[name], run(CASES[name]))
         kept.write_text(json.dumps(sections))
         body = "\n".join(sections[each] for each in CASES if each in sections)
-        text = f"# Prompt tuning and its yardsticks on real data\n\n{machine(PACKAGES)}\n\n{body}"
+        text = f"# Prompt tuning and its yardsticks on real data\n\n{machine(PACKAGES)}\n\n{NOTE}\n\n{body}"
         (HERE / "real_data.md").write_text(text)
 
 
