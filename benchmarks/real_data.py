@@ -122,7 +122,8 @@ def main(arguments: list[str]) -> None:
         sections[name] = section(name, CASES[name], run(CASES[name]))
         kept.write_text(json.dumps(sections))
         body = "\n".join(sections[each] for each in CASES if each in sections)
-        text = f"# Prompt tuning and its yardsticks on real data\n\n{machine(PACKAGES)}\n\n{NOTE}\n\n{body}"
+        title = "# Prompt tuning and its yardsticks on real data"
+        text = "\n\n".join([title, machine(PACKAGES), NOTE, body])
         (HERE / "real_data.md").write_text(text)
 
 

@@ -29,6 +29,12 @@ COMPARED = 3  # first steps whose losses must agree; they warm up, too
 TOLERANCE = 1e-4
 HEADER = ["case", "by", "ms a step", "× first", "peak MB", "× first", "above the start MB"]
 
+NOTE = (
+    "The classifier's heads differ: PEFT's pooler and classifier read the first virtual token, "
+    "Afina's head the mean over the text. A process's peak holds its imports too (Afina's bring "
+    "scikit-learn); what a step takes is what stands above the start."
+)
+
 Step = Callable[[], float]
 
 
@@ -45,7 +51,12 @@ def main(arguments: Sequence[str]) -> None:
         memory = {name: memory_of(name, place) for name in names}
         lines += rows(case, seconds_of(case, names, options.rounds), memory)
     about = machine(["afina", "peft", "torch", "transformers"])
-    lines += ["", f"Best of {options.rounds} rounds in turn, {THREADS} threads, float32. {about}"]
+    lines += [
+        "",
+        NOTE,
+        "",
+        f"Best of {options.rounds} rounds in turn, {THREADS} threads, float32. {about}",
+    ]
     options.output.write_text("\n".join([*lines, ""]))
 
 
