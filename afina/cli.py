@@ -3,7 +3,6 @@
 Help must be quick, so a command imports what it calls when it is called.
 """
 
-import ctypes
 import json
 import os
 import shlex
@@ -21,9 +20,6 @@ from afina.errors import AfinaError, DataError, InputError
 if TYPE_CHECKING:
     from afina.store.order import Order
     from afina.store.store import Store
-
-M_MMAP_THRESHOLD = -3  # glibc's number of the option
-LARGE_BLOCK = 256 * 1024  # bytes
 
 app = typer.Typer(
     name="afina",
@@ -273,19 +269,8 @@ def by_method(settings: Iterable[str] | None, methods: list[str]) -> dict[str, d
     return {method: pairs(rests) for method, rests in found.items()}
 
 
-def give_memory_back() -> None:
-    """Ask glibc to return large freed blocks to the system at once.
-
-    Batches of many lengths otherwise leave holes: a run on 8,000 rows peaks a third higher.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library has no such call
-            ctypes.CDLL("libc.so.6").mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-
-
 def main() -> None:
     """Run the command; an error of a user's is one line and its exit code."""
-    give_memory_back()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))

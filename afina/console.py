@@ -1,12 +1,13 @@
 """What a person sees at the terminal: tables, lines and progress; and the same facts as JSON."""
 
+import ctypes
 import json
 import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,7 @@ from afina.training.watch import Watch
 BARS = "▁▂▃▄▅▆▇█"
 LISTED = 20  # rejected rows and leaks that are listed one by one
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TRIMMED = 2  # steps between two returns of free memory
 PATIENCE_SECONDS = 4.0  # between two questions of a training loop whether to stop
 
 
@@ -88,6 +90,16 @@ def stoppable(again: Callable[[], str]) -> Iterator[Callable[[], AfinaError | No
             signal.signal(number, handler)
 
 
+def give_memory_back() -> None:
+    """Ask glibc to return what is free to the system.
+
+    Batches of many lengths otherwise leave holes: a run on 8,000 rows peaks a third higher.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library has no such call
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 @contextmanager
 def watching(again: Callable[[], str]) -> Iterator[Watch]:
     """Shows progress where standard error is a terminal, and stops cleanly at a signal."""
@@ -103,6 +115,8 @@ def watching(again: Callable[[], str]) -> Iterator[Watch]:
         line = bar.add_task("", total=1, visible=False, loss=0.0, best=0.0, left=0.0)
 
         def show(step: Step) -> None:
+            if step.step % TRIMMED == 0:
+                give_memory_back()
             bar.update(
                 line,
                 completed=step.step,

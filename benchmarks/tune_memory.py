@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-c", CHILD, "tune", task, "--set", "epochs=1", "--home", home]
         result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    if result.returncode not in (0, None):
+    if result.returncode != 0:
         sys.exit(result.stderr)
     peak = int(result.stderr.split()[-1])
     verdict = "under" if peak < LIMIT_MB else "OVER"
