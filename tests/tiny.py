@@ -6,11 +6,15 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    AlbertConfig,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     BartConfig,
     BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
     GPT2Config,
     LlamaConfig,
     ModernBertConfig,
@@ -52,6 +56,20 @@ def configs() -> dict[str, PreTrainedConfig]:
         "modernbert": ModernBertConfig(
             **SHAPE, **IDS, cls_token_id=1, sep_token_id=2, local_attention=8
         ),
+        "distilbert": DistilBertConfig(
+            vocab_size=size,
+            dim=32,
+            hidden_dim=48,
+            n_layers=2,
+            n_heads=4,
+            max_position_embeddings=64,
+            **IDS,
+        ),
+        "electra": ElectraConfig(**SHAPE, **IDS, embedding_size=32),
+        "albert": AlbertConfig(**SHAPE, **IDS, embedding_size=24),
+        "deberta-v2": DebertaV2Config(
+            **SHAPE, **IDS, relative_attention=True, pos_att_type=["p2c", "c2p"]
+        ),
         "gpt2": GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, n_positions=64, **IDS),
         "llama": LlamaConfig(**SHAPE, **IDS, **GROUPED),
         "qwen3": Qwen3Config(**SHAPE, **IDS, **GROUPED),
@@ -83,14 +101,14 @@ def configs() -> dict[str, PreTrainedConfig]:
     }
 
 
-ENCODERS = ["bert", "roberta", "modernbert"]
+ENCODERS = ["bert", "roberta", "modernbert", "distilbert", "electra", "albert", "deberta-v2"]
 DECODERS = ["gpt2", "llama", "qwen3"]
 ENCODER_DECODERS = ["bart", "t5"]
+OWN_ATTENTION = ["deberta-v2"]  # takes vectors at its input alone
 FAMILIES = [*ENCODERS, *DECODERS, *ENCODER_DECODERS]
+FRONTED = [family for family in FAMILIES if family not in OWN_ATTENTION]
 AROUND = {
-    "bert": "<s> $A </s>",
-    "roberta": "<s> $A </s>",
-    "modernbert": "<s> $A </s>",
+    **dict.fromkeys(ENCODERS, "<s> $A </s>"),
     "gpt2": "$A",
     "llama": "<s> $A",
     "qwen3": "$A",
@@ -122,8 +140,9 @@ def raw_model(family: str, seed: int = 0) -> Any:
     """The transformers model itself; weights are spread wide, so that answers differ."""
     config = configs()[family]
     torch.manual_seed(seed)
+    attention = "eager" if family in OWN_ATTENTION else "sdpa"
     if family in ENCODERS:
-        model = AutoModelForMaskedLM.from_config(config, attn_implementation="sdpa")
+        model = AutoModelForMaskedLM.from_config(config, attn_implementation=attention)
     elif family in DECODERS:
         model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
     else:

@@ -5,7 +5,8 @@ attention interface. What a call needs travels as the keyword ``prompt`` through
 forward, so nothing is patched and gradient checkpointing replays it.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,21 +21,41 @@ NAME = "afina"
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """Keys and values for each attention site of a batch, and which of them a row may see."""
+class Front:
+    """Keys and values in front of one attention site's own, and which of them a row may see."""
 
-    places: dict[nn.Module, int]
-    keys: Sequence[Float[Tensor, "B K P D"]]
-    values: Sequence[Float[Tensor, "B K P D"]]
-    visible: Bool[Tensor, "B P"] | None  # None: all of them
+    keys: Float[Tensor, "B K P D"]
+    values: Float[Tensor, "B K P D"]
+    visible: Bool[Tensor, "B P"] | None = None  # None: all of them
+
+
+Fronts = Mapping[nn.Module, Sequence[Front | None]]  # one each time a pass meets the module
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The own keys and values of one attention site."""
+
+    site: nn.Module
+    keys: Float[Tensor, "B K S D"]
+    values: Float[Tensor, "B K S D"]
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one forward pass puts in front of the attention, and what it is asked to keep."""
+    """What one forward pass puts in front of the attention, and what it is asked to keep.
 
-    prefix: Prefix | None = None
-    kept: dict[nn.Module, tuple[Tensor, Tensor]] | None = field(default=None)
+    ``met`` counts how often the pass has met a module that several layers share, as in ALBERT.
+    """
+
+    fronts: Fronts = field(default_factory=dict)
+    kept: list[Kept] | None = None
+    met: Counter[nn.Module] = field(default_factory=Counter)
+
+    @property
+    def keywords(self) -> dict[str, "Pass"]:
+        """What a model's forward is called with: nothing where there is nothing to do."""
+        return {"prompt": self} if self.fronts or self.kept is not None else {}
 
 
 def attend(
@@ -53,16 +74,16 @@ def attend(
     Shapes: query heads Q, key-value heads K, text T, keys S (T, or more with a cache).
     """
     if prompt.kept is not None:
-        prompt.kept[module] = (key, value)
+        prompt.kept.append(Kept(module, key, value))
     causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
     causal = causal and attention_mask is None and query.shape[2] > 1
-    if prompt.prefix is not None and module in prompt.prefix.places:
-        attention_mask = _widen_mask(query, key, attention_mask, prompt.prefix, causal=causal)
+    front = _front(module, prompt, len(query))
+    if front is not None:
+        attention_mask = _widen_mask(query, key, attention_mask, front, causal=causal)
         if position_bias is not None:
-            position_bias = F.pad(position_bias, (prompt.prefix.keys[0].shape[2], 0))
-        place = prompt.prefix.places[module]
-        key = torch.cat([prompt.prefix.keys[place].to(key.dtype), key], dim=2)  # [B, K, P+S, D]
-        value = torch.cat([prompt.prefix.values[place].to(value.dtype), value], dim=2)
+            position_bias = F.pad(position_bias, (front.keys.shape[2], 0))
+        key = torch.cat([front.keys.to(key.dtype), key], dim=2)  # [B, K, P+S, D]
+        value = torch.cat([front.values.to(value.dtype), value], dim=2)
         causal = False
     if position_bias is None and _is_short_backward(query, key):
         if causal:
@@ -75,33 +96,51 @@ def attend(
     return output
 
 
+def _front(module: nn.Module, prompt: Pass, rows: int) -> Front | None:
+    """What stands in front at this meeting; beams of one row, side by side, share the row's."""
+    fronts = prompt.fronts.get(module)
+    if fronts is None:
+        return None
+    meeting = prompt.met[module] % len(fronts)
+    prompt.met[module] += 1
+    front = fronts[meeting]
+    if front is None or len(front.keys) == rows:
+        return front
+    beams = rows // len(front.keys)
+    return Front(
+        front.keys.repeat_interleave(beams, dim=0),
+        front.values.repeat_interleave(beams, dim=0),
+        None if front.visible is None else front.visible.repeat_interleave(beams, dim=0),
+    )
+
+
 def _causal_mask(query: Tensor, key: Tensor) -> Bool[Tensor, "T S"]:
     shape = (query.shape[2], key.shape[2])
     return torch.ones(shape, dtype=torch.bool, device=query.device).tril()
 
 
 def _widen_mask(
-    query: Tensor, key: Tensor, mask: Tensor | None, prefix: Prefix, *, causal: bool
+    query: Tensor, key: Tensor, mask: Tensor | None, front: Front, *, causal: bool
 ) -> Tensor | None:
-    """The layer's mask with the prefix's columns in front: bool, or float where it is added."""
+    """The layer's mask with the front's columns before it: bool, or float where it is added."""
     rows, texts, columns = query.shape[0], query.shape[2], key.shape[2]
-    if mask is None and not causal and prefix.visible is None:
+    if mask is None and not causal and front.visible is None:
         return None
     if causal:
         mask = _causal_mask(query, key)
     elif mask is None:
         mask = torch.ones(1, columns, dtype=torch.bool, device=query.device)
     mask = mask.expand(rows, 1, texts, columns)
-    length = prefix.keys[0].shape[2]
-    seen = prefix.visible
+    length = front.keys.shape[2]
+    seen = front.visible
     if seen is None:
         seen = torch.ones(1, length, dtype=torch.bool, device=query.device)
-    front = seen[:, None, None, :].expand(rows, 1, texts, length)
+    before = seen[:, None, None, :].expand(rows, 1, texts, length)
     if mask.dtype != torch.bool:
-        front = torch.zeros_like(front, dtype=mask.dtype).masked_fill(
-            ~front, torch.finfo(mask.dtype).min
+        before = torch.zeros_like(before, dtype=mask.dtype).masked_fill(
+            ~before, torch.finfo(mask.dtype).min
         )
-    return torch.cat([front, mask], dim=3)  # [B, 1, T, P+S]
+    return torch.cat([before, mask], dim=3)  # [B, 1, T, P+S]
 
 
 def _is_short_backward(query: Tensor, key: Tensor) -> bool:

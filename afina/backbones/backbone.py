@@ -10,7 +10,8 @@ from afina.backbones.decoder import Decoder
 from afina.backbones.encoder import Encoder
 from afina.backbones.encoder_decoder import EncoderDecoder
 from afina.backbones.frozen import Frozen, Tokens, load_frozen, precision_of
-from afina.backbones.injection import Injections
+from afina.backbones.injection import Injections, KeyValues
+from afina.backbones.sites import Site
 
 
 @runtime_checkable
@@ -21,13 +22,22 @@ class Backbone(Protocol):
     def frozen(self) -> Frozen:
         """The model itself."""
 
+    def sites(self) -> tuple[Site, ...]:
+        """Where keys and values may stand."""
+
+    def read(self, text: Tokens) -> KeyValues:
+        """The keys and values of a written text at all sites."""
+
+    def states(self, rows: Sequence[Tokens], injections: Injections) -> Tensor:
+        """A vector for each of a row's own tokens, right-padded with zeros: ``[B, T, H]``."""
+
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Tensor:
         """A vector a row: ``[B, H]``."""
 
-    def loss(
+    def likelihood(
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
     ) -> Tensor:
-        """Mean negative log-likelihood of the target tokens, a scalar."""
+        """Log-probability of each row's target, summed over its tokens: ``[B]``."""
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections

@@ -1,7 +1,8 @@
 """A frozen causal decoder; every prompt of it is a prefix of keys and values."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -9,10 +10,18 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from afina.backbones.attention import Pass, Prefix
+from afina.backbones.attention import Front, Fronts, Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
-from afina.backbones.injection import Embeddings, Injection, Injections, KeyValues, distinct
-from afina.backbones.layout import check_fits, check_room, padded
+from afina.backbones.injection import Embeddings, Injections, KeyValues, distinct
+from afina.backbones.layout import check_fits, check_room, own_tokens, padded, place
+from afina.backbones.sites import (
+    Place,
+    Site,
+    check_takes_fronts,
+    fronts_of,
+    key_values_of,
+    sites_of,
+)
 from afina.errors import ModelError
 
 
@@ -20,10 +29,10 @@ from afina.errors import ModelError
 class Batch:
     """Left-padded rows: ``prompt | pad | text``, the prompt as keys and values."""
 
-    ids: Int[Tensor, "B T"]
+    words: dict[str, Tensor]  # input_ids [B, T], or inputs_embeds [B, T, H] where rows hold slots
     mask: Bool[Tensor, "B T"]
     positions: Int[Tensor, "B T"]
-    prefix: Prefix | None
+    fronts: Fronts
 
 
 @dataclass(frozen=True)
@@ -36,58 +45,55 @@ class Decoder:
 
     frozen: Frozen
 
-    @cached_property
-    def sites(self) -> dict[nn.Module, int]:
-        """The attention modules in the order in which a pass meets them."""
-        kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    def sites(self) -> tuple[Site, ...]:
+        """The attention sites in the order in which a pass meets them.
+
+        Raises:
+            ModelError: the model computes attention in a way of its own.
+        """
+        return self._sites
+
+    def read(self, text: Tokens) -> KeyValues:
+        """The keys and values of a written text at all sites, without special tokens.
+
+        The text that follows them begins with those.
+        """
         with torch.no_grad():
-            self._trunk(self.frozen.embed([self.frozen.pad])[None], kept)
-        return {module: place for place, module in enumerate(kept)}
+            kept = self._trunk(self.frozen.embed(text)[None])
+        return replace(key_values_of(kept, slice(None)), start=len(text))
 
     def absorb(self, prompt: Embeddings | Tokens) -> KeyValues:
         """Keys and values of the leading special tokens and a prompt, by one pass.
 
         Gradients reach the prompt's vectors. Written tokens and vectors are treated alike.
         """
-        if isinstance(prompt, Embeddings):
-            check_fits(self.frozen, prompt)
-            vectors = torch.cat([self.frozen.embed(self.frozen.lead), prompt.vectors])
-        else:
-            vectors = self.frozen.embed([*self.frozen.lead, *prompt])
-        length = len(vectors)
-        check_room(self.frozen, length)
-        kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-        # a model cannot read nothing: an empty prompt is a filler's keys and values, cut to none
-        self._trunk((vectors if length else self.frozen.embed([self.frozen.pad]))[None], kept)
-        return KeyValues(
-            torch.stack([key[0, :, :length] for key, _ in kept.values()]),  # [L, K, P, D]
-            torch.stack([value[0, :, :length] for _, value in kept.values()]),
+        vectors = (
+            prompt if isinstance(prompt, Embeddings) else Embeddings(self.frozen.embed(prompt))
         )
+        return self._absorb_all([vectors])[0]
+
+    def states(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B T H"]:
+        """The last layer's states of the rows' own tokens, right-padded with zeros."""
+        batch = self._batch(rows, injections)
+        width = batch.mask.shape[1]
+        starts = torch.tensor([width - len(row) for row in rows], device=batch.mask.device)
+        return own_tokens(self._states(batch), starts, rows)
 
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B H"]:
         """The last layer's state of the last token, which has read the whole row."""
-        batch = self._batch(rows, injections)
-        with self.frozen.computing():
-            output = self.frozen.model.base_model(
-                input_ids=batch.ids,
-                attention_mask=batch.mask.long(),
-                position_ids=batch.positions,
-                use_cache=False,
-                prompt=Pass(batch.prefix),
-            )
-        states: Tensor = output.last_hidden_state
-        return states[:, -1].float()
+        return self._states(self._batch(rows, injections))[:, -1]
 
-    def loss(
+    def likelihood(
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
-    ) -> Float[Tensor, ""]:
-        """Mean negative log-likelihood of the target tokens; logits only where a target stands."""
+    ) -> Float[Tensor, "B"]:
+        """Log-probability of each row's target tokens; logits only where a target stands."""
         whole = [[*row, *target] for row, target in zip(rows, targets, strict=True)]
         batch = self._batch([row[:-1] for row in whole], injections)
         width = max(len(target) for target in targets)
         logits = self._logits(batch, keep=width)  # [B, width, V]
         wanted, _ = padded(targets, -100, left=True, device=logits.device)
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+        found = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
+        return -found.view(wanted.shape).sum(dim=1)
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
@@ -97,9 +103,9 @@ class Decoder:
         The row is read once; its keys and values then stand in front of every label.
         """
         batch = self._batch(rows, injections)
-        kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+        kept: list[Kept] = []
         first = self._logits(batch, keep=1, kept=kept)[:, 0].log_softmax(dim=-1)  # [B, V]
-        read = self._extend(batch, kept)
+        read = _extend(batch, kept)
         scores = [first[:, label[0]] + self._rest(batch, read, label) for label in labels]
         return torch.stack(scores, dim=1)
 
@@ -109,20 +115,20 @@ class Decoder:
         """The likeliest continuation, token by token, up to ``tokens`` or the end token."""
         batch = self._batch(rows, injections)
         check_room(self.frozen, int(batch.positions.max()) + 1 + tokens)
-        end = self.frozen.tokenizer.eos_token_id
-        mask, position, cache, ids = batch.mask, batch.positions, None, batch.ids
+        end, words, cache = self.frozen.tokenizer.eos_token_id, batch.words, None
+        mask, position = batch.mask, batch.positions
         written: list[list[int]] = [[] for _ in rows]
-        done = torch.zeros(len(rows), dtype=torch.bool, device=ids.device)
+        done = torch.zeros(len(rows), dtype=torch.bool, device=mask.device)
         for _ in range(tokens):
             with self.frozen.computing():
                 output = self.frozen.model(
-                    input_ids=ids,
+                    **words,
                     attention_mask=mask.long(),
                     position_ids=position,
                     past_key_values=cache,
                     use_cache=True,
                     logits_to_keep=1,
-                    prompt=Pass(batch.prefix),
+                    **Pass(batch.fronts).keywords,
                 )
             ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)  # [B, 1]
             done = done | (ids[:, 0] == end)
@@ -131,31 +137,76 @@ class Decoder:
                     row.append(token)
             if bool(done.all()):
                 break
-            mask = F.pad(mask, (0, 1), value=True)
+            mask, words = F.pad(mask, (0, 1), value=True), {"input_ids": ids}
             position, cache = position[:, -1:] + 1, output.past_key_values
         return written
 
-    def _trunk(self, vectors: Tensor, kept: dict[nn.Module, tuple[Tensor, Tensor]]) -> None:
+    @cached_property
+    def _sites(self) -> tuple[Site, ...]:
+        check_takes_fronts(self.frozen)
+        with torch.no_grad():
+            kept = self._trunk(self.frozen.embed([self.frozen.pad])[None])
+        return sites_of(kept, [Place.DECODER] * len(kept))
+
+    def _absorb_all(self, prompts: Sequence[Embeddings]) -> list[KeyValues]:
+        """Prompts of any lengths, absorbed in one pass; what fills the shorter is read by none."""
+        for prompt in prompts:
+            check_fits(self.frozen, prompt)
+        lead = self.frozen.embed(self.frozen.lead)
+        whole = [torch.cat([lead, prompt.vectors.to(lead.dtype)]) for prompt in prompts]
+        lengths = [len(vectors) for vectors in whole]
+        longest = max(lengths)
+        check_room(self.frozen, longest)
+        if not longest:  # a model cannot read nothing: a filler's keys and values are cut to none
+            whole = [self.frozen.embed([self.frozen.pad])] * len(prompts)
+        kept = self._trunk(nn.utils.rnn.pad_sequence(whole, batch_first=True))
+        return [
+            KeyValues(
+                torch.stack([each.keys[row, :, :length] for each in kept]),  # [S, K, P, D]
+                torch.stack([each.values[row, :, :length] for each in kept]),
+                start=length,
+                lead=True,
+            )
+            for row, length in enumerate(lengths)
+        ]
+
+    def _trunk(self, vectors: Float[Tensor, "B N H"]) -> list[Kept]:
+        """What the attention keeps of vectors that begin a text."""
+        check_takes_fronts(self.frozen)
+        kept: list[Kept] = []
         places = torch.arange(vectors.shape[1], device=vectors.device)[None]
         with self.frozen.computing():
             self.frozen.model.base_model(
                 inputs_embeds=vectors,
                 position_ids=places,
                 use_cache=False,
-                prompt=Pass(kept=kept),
+                **Pass(kept=kept).keywords,
             )
+        return kept
+
+    def _states(self, batch: Batch) -> Float[Tensor, "B T H"]:
+        with self.frozen.computing():
+            output = self.frozen.model.base_model(
+                **batch.words,
+                attention_mask=batch.mask.long(),
+                position_ids=batch.positions,
+                use_cache=False,
+                **Pass(batch.fronts).keywords,
+            )
+        states: Tensor = output.last_hidden_state
+        return states.float()
 
     def _logits(
-        self, batch: Batch, *, keep: int, kept: dict[nn.Module, tuple[Tensor, Tensor]] | None = None
+        self, batch: Batch, *, keep: int, kept: list[Kept] | None = None
     ) -> Float[Tensor, "B keep V"]:
         with self.frozen.computing():
             output = self.frozen.model(
-                input_ids=batch.ids,
+                **batch.words,
                 attention_mask=batch.mask.long(),
                 position_ids=batch.positions,
                 use_cache=False,
                 logits_to_keep=keep,
-                prompt=Pass(batch.prefix, kept),
+                **Pass(batch.fronts, kept).keywords,
             )
         logits: Tensor = output.logits
         return logits.float()
@@ -164,16 +215,24 @@ class Decoder:
         if not all(rows):
             raise ModelError("a row is empty; a decoder needs at least one token to continue from")
         device = self.frozen.model.device
-        if all(injection is None for injection in injections):
-            rows = [[*self.frozen.lead, *row] for row in rows]
-            prefix, starts = None, torch.zeros(len(rows), dtype=torch.long, device=device)
-        else:
-            prefix, starts = self._prefix(injections)
-        ids, mask = padded(rows, self.frozen.pad, left=True, device=device)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + starts[:, None]
+        fronts = self._in_front(injections)
+        whole: list[Tokens] = [
+            row if front is not None and front.lead else [*self.frozen.lead, *row]
+            for row, front in zip(rows, fronts, strict=True)
+        ]
+        starts = torch.tensor([0 if front is None else front.start for front in fronts])
+        ids, mask = padded(whole, self.frozen.pad, left=True, device=device)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + starts.to(device)[:, None]
         check_room(self.frozen, int(positions.max()) + 1)
         self._check_window(int(positions.max()) + 1)
-        return Batch(ids, mask, positions, prefix)
+        soft = bool((ids < 0).any())
+        words = (
+            {"inputs_embeds": place(self.frozen, ids, injections)} if soft else {"input_ids": ids}
+        )
+        return Batch(words, mask, positions, self._fronts(fronts))
+
+    def _fronts(self, prompts: Sequence[KeyValues | None]) -> Fronts:
+        return fronts_of(self.sites(), prompts) if any(prompts) else {}
 
     def _check_window(self, places: int) -> None:
         window = getattr(self.frozen.model.config, "sliding_window", None)
@@ -183,60 +242,59 @@ class Decoder:
                 f"back {window} only; shorten the prompt or the text"
             )
 
-    def _prefix(self, injections: Injections) -> tuple[Prefix, Int[Tensor, "B"]]:
-        """The rows' prompts side by side, shorter ones filled and hidden, and their lengths."""
+    def _in_front(self, injections: Injections) -> list[KeyValues | None]:
+        """Each row's keys and values; vectors in front of the text are absorbed, all at once."""
         unique, which = distinct(injections)
-        absorbed = [self._key_values(injection) for injection in unique]
-        device = self.frozen.model.device
-        lengths = torch.tensor([prompt.length for prompt in absorbed], device=device)
-        longest, rows = int(lengths.max()), torch.tensor(which, device=device)
-        keys = torch.stack([_fill(prompt.keys, longest) for prompt in absorbed])
-        values = torch.stack([_fill(prompt.values, longest) for prompt in absorbed])
-        visible = None
-        if len(unique) == 1:  # one prompt for all rows: a view, no copy
-            keys, values = (part.expand(len(which), -1, -1, -1, -1) for part in (keys, values))
-        else:
-            keys, values = keys.index_select(0, rows), values.index_select(0, rows)
-            visible = torch.arange(longest, device=device)[None] < lengths[rows][:, None]
-        prefix = Prefix(self.sites, keys.unbind(1), values.unbind(1), visible)
-        return prefix, lengths[rows]
+        vectors = {
+            number: each
+            for number, each in enumerate(unique)
+            if isinstance(each, Embeddings) and not each.anywhere
+        }
+        absorbed = self._absorb_all(list(vectors.values())) if vectors else []
+        ready = dict(zip(vectors, absorbed, strict=True))
+        fronts = [
+            each if isinstance(each, KeyValues) else ready.get(number)
+            for number, each in enumerate(unique)
+        ]
+        return [fronts[number] for number in which]
 
-    def _key_values(self, injection: Injection | None) -> KeyValues:
-        match injection:
-            case None:
-                return self.absorb(())
-            case Embeddings():
-                return self.absorb(injection)
-            case KeyValues():
-                return injection
-
-    def _extend(self, batch: Batch, kept: dict[nn.Module, tuple[Tensor, Tensor]]) -> Prefix:
-        """The prompt and the row that was read, as one prefix."""
-        keys = [key for key, _ in kept.values()]
-        values = [value for _, value in kept.values()]
-        visible, front = batch.mask, batch.prefix
-        if front is not None:
-            keys = [torch.cat(pair, dim=2) for pair in zip(front.keys, keys, strict=True)]
-            values = [torch.cat(pair, dim=2) for pair in zip(front.values, values, strict=True)]
-            seen = front.visible
-            if seen is None:
-                seen = torch.ones_like(visible[:, :1]).expand(-1, front.keys[0].shape[2])
-            visible = torch.cat([seen, visible], dim=1)  # [B, P+T]
-        return Prefix(self.sites, keys, values, visible)
-
-    def _rest(self, batch: Batch, read: Prefix, label: Tokens) -> Float[Tensor, "B"]:
+    def _rest(self, batch: Batch, read: Fronts, label: Tokens) -> Float[Tensor, "B"]:
         """Log-probability of a label's tokens behind its first."""
+        rows, device = len(batch.mask), batch.mask.device
         if len(label) == 1:
-            return torch.zeros(len(batch.ids), device=batch.ids.device)
-        tokens = torch.tensor(label, device=batch.ids.device)
-        ids = tokens[:-1].expand(len(batch.ids), -1)  # [B, n-1]
-        step = torch.arange(1, len(label), device=ids.device)
+            return torch.zeros(rows, device=device)
+        tokens = torch.tensor(label, device=device)
+        ids = tokens[:-1].expand(rows, -1)  # [B, n-1]
+        step = torch.arange(1, len(label), device=device)
         positions = batch.positions[:, -1:] + step
         check_room(self.frozen, int(positions.max()) + 1)
-        rest = Batch(ids, torch.ones_like(ids, dtype=torch.bool), positions, read)
+        real = torch.ones_like(ids, dtype=torch.bool)
+        rest = Batch({"input_ids": ids}, real, positions, read)
         scores = self._logits(rest, keep=0).log_softmax(dim=-1)  # [B, n-1, V]; 0 keeps all
-        return scores.gather(2, tokens[1:].expand(len(ids), -1)[:, :, None])[:, :, 0].sum(dim=1)
+        return scores.gather(2, tokens[1:].expand(rows, -1)[:, :, None])[:, :, 0].sum(dim=1)
 
 
-def _fill(part: Float[Tensor, "L K P D"], length: int) -> Float[Tensor, "L K N D"]:
-    return F.pad(part, (0, 0, 0, length - part.shape[2]))
+def _extend(batch: Batch, kept: Sequence[Kept]) -> Fronts:
+    """What stood in front and the row that was read, as one front a site."""
+    fronts: dict[nn.Module, list[Front | None]] = {}
+    met: Counter[nn.Module] = Counter()
+    for each in kept:
+        before = batch.fronts.get(each.site)
+        front = None if before is None else before[met[each.site]]
+        met[each.site] += 1
+        fronts.setdefault(each.site, []).append(_behind(front, each, batch.mask))
+    return fronts
+
+
+def _behind(front: Front | None, kept: Kept, mask: Bool[Tensor, "B T"]) -> Front:
+    """A front with a row's own keys and values behind it."""
+    if front is None:
+        return Front(kept.keys, kept.values, mask)
+    seen = front.visible
+    if seen is None:
+        seen = torch.ones_like(mask[:, :1]).expand(-1, front.keys.shape[2])
+    return Front(
+        torch.cat([front.keys.to(kept.keys.dtype), kept.keys], dim=2),
+        torch.cat([front.values.to(kept.values.dtype), kept.values], dim=2),
+        torch.cat([seen, mask], dim=1),  # [B, P+T]
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -10,9 +11,18 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from afina.backbones.attention import Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
-from afina.backbones.injection import Injections
-from afina.backbones.layout import compose
+from afina.backbones.injection import Injections, KeyValues
+from afina.backbones.layout import Layout, compose, own_tokens, pooled
+from afina.backbones.sites import (
+    Place,
+    Site,
+    check_takes_fronts,
+    fronts_of,
+    key_values_of,
+    sites_of,
+)
 from afina.errors import ModelError
 
 
@@ -22,34 +32,49 @@ class Encoder:
 
     frozen: Frozen
 
-    def states(
-        self, rows: Sequence[Tokens], injections: Injections
-    ) -> tuple[Float[Tensor, "B N H"], Tensor]:
-        """The last layer's states and the mask of places that hold text, not prompt or padding."""
-        vectors, real, text = compose(self.frozen, rows, injections)
-        with self.frozen.computing():
-            output = self.frozen.model.base_model(inputs_embeds=vectors, attention_mask=real.long())
-        return output.last_hidden_state.float(), text
+    def sites(self) -> tuple[Site, ...]:
+        """The attention sites in the order in which a pass meets them.
+
+        Raises:
+            ModelError: the model computes attention in a way of its own.
+        """
+        return self._sites
+
+    def read(self, text: Tokens) -> KeyValues:
+        """The keys and values of a written text at all sites; special tokens are left out."""
+        check_takes_fronts(self.frozen)
+        kept: list[Kept] = []
+        layout = compose(self.frozen, [text], [None])
+        with torch.no_grad():
+            self._trunk(layout, Pass(kept=kept))
+        start = len(self.frozen.lead)
+        return key_values_of(kept, slice(start, start + len(text)))
+
+    def states(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B T H"]:
+        """The last layer's states of the rows' own tokens, right-padded with zeros."""
+        layout = compose(self.frozen, rows, injections)
+        return own_tokens(self._trunk(layout, self._pass(injections)), layout.starts, rows)
 
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B H"]:
         """The mean over the text's places, special tokens included and the prompt's left out."""
-        states, text = self.states(rows, injections)
-        weight = text[:, :, None].to(states.dtype)  # [B, N, 1]
-        return (states * weight).sum(dim=1) / weight.sum(dim=1)
+        layout = compose(self.frozen, rows, injections)
+        return pooled(self._trunk(layout, self._pass(injections)), layout.text)
 
-    def loss(
+    def likelihood(
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
-    ) -> Float[Tensor, ""]:
-        """Mean negative log-likelihood of the words wanted at the rows' mask tokens.
+    ) -> Float[Tensor, "B"]:
+        """Log-probability of the words wanted at each row's mask tokens, one for each.
 
         Raises:
             ModelError: a row has not as many masks as its target has tokens, or no head writes.
         """
-        wanted = [token for target in targets for token in target]
         logits, counts = self._at_masks(rows, injections)
         if counts != [len(target) for target in targets]:
             raise ModelError("each row needs one mask token for each token of its target")
-        return F.cross_entropy(logits, torch.tensor(wanted, device=logits.device))
+        wanted = torch.tensor([token for target in targets for token in target])
+        place = torch.arange(len(rows)).repeat_interleave(torch.tensor(counts))
+        found = -F.cross_entropy(logits, wanted.to(logits.device), reduction="none")  # [M]
+        return found.new_zeros(len(rows)).index_add(0, place.to(found.device), found)
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
@@ -93,6 +118,14 @@ class Encoder:
                 filled[number][open_places[surest]] = int(best.indices[surest])
         return [[row[at] for at in places] for row, places in zip(filled, holes, strict=True)]
 
+    @cached_property
+    def _sites(self) -> tuple[Site, ...]:
+        check_takes_fronts(self.frozen)
+        kept: list[Kept] = []
+        with torch.no_grad():
+            self._trunk(compose(self.frozen, [[self.frozen.pad]], [None]), Pass(kept=kept))
+        return sites_of(kept, [Place.ENCODER] * len(kept))
+
     def _mask(self) -> int:
         if not self.frozen.writes or self.frozen.tokenizer.mask_token_id is None:
             raise ModelError(
@@ -104,20 +137,35 @@ class Encoder:
         self, rows: Sequence[Tokens], injections: Injections
     ) -> tuple[Float[Tensor, "M V"], list[int]]:
         """Logits at every mask token, row by row, and how many each row has."""
-        mask, lead = self._mask(), len(self.frozen.lead)
-        vectors, real, text = compose(self.frozen, rows, injections)
-        lengths = (real & ~text).sum(dim=1).tolist()
+        mask = self._mask()
+        layout = compose(self.frozen, rows, injections)
         places = [
-            (number, lead + lengths[number] + at)
-            for number, row in enumerate(rows)
+            (number, start + at)
+            for number, (row, start) in enumerate(zip(rows, layout.starts.tolist(), strict=True))
             for at, token in enumerate(row)
             if token == mask
         ]
-        index = torch.tensor(places, dtype=torch.long, device=vectors.device).view(-1, 2)
+        index = torch.tensor(places, dtype=torch.long, device=layout.real.device).view(-1, 2)
         with self.frozen.computing(), narrowed(self.frozen.model.base_model, index):
-            output = self.frozen.model(inputs_embeds=vectors, attention_mask=real.long())
+            output = self.frozen.model(**self._inputs(layout, self._pass(injections)))
         counts = [sum(token == mask for token in row) for row in rows]
         return output.logits[:, 0].float(), counts
+
+    def _pass(self, injections: Injections) -> Pass:
+        prompts = [each if isinstance(each, KeyValues) else None for each in injections]
+        return Pass(fronts_of(self.sites(), prompts) if any(prompts) else {})
+
+    def _trunk(self, layout: Layout, prompt: Pass) -> Float[Tensor, "B N H"]:
+        with self.frozen.computing():
+            output = self.frozen.model.base_model(**self._inputs(layout, prompt))
+        states: Tensor = output.last_hidden_state
+        return states.float()
+
+    def _inputs(self, layout: Layout, prompt: Pass) -> dict[str, Any]:
+        inputs = {"inputs_embeds": layout.vectors, "attention_mask": layout.real.long()}
+        if layout.kinds is not None:
+            inputs["token_type_ids"] = layout.kinds
+        return inputs | prompt.keywords
 
 
 @contextmanager

@@ -1,18 +1,37 @@
-"""A frozen encoder-decoder: the prompt stands in the encoder's input, the decoder answers."""
+"""A frozen encoder-decoder: vectors stand in the encoder's input, keys and values at any site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
+from afina.backbones.attention import Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
-from afina.backbones.injection import Injections
-from afina.backbones.layout import compose, padded
+from afina.backbones.injection import Injections, KeyValues
+from afina.backbones.layout import Layout, compose, own_tokens, padded, pooled
+from afina.backbones.sites import (
+    Place,
+    Site,
+    check_takes_fronts,
+    fronts_of,
+    key_values_of,
+    sites_of,
+)
 from afina.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the encoder made of a batch: its states, and what stands in front of the decoder."""
+
+    states: Float[Tensor, "B N H"]
+    layout: Layout
+    prompt: Pass
 
 
 @dataclass(frozen=True)
@@ -21,53 +40,67 @@ class EncoderDecoder:
 
     frozen: Frozen
 
+    def sites(self) -> tuple[Site, ...]:
+        """The attention sites: the encoder's, then the decoder's own and its cross-attention.
+
+        Raises:
+            ModelError: the model computes attention in a way of its own.
+        """
+        return self._sites
+
+    def read(self, text: Tokens) -> KeyValues:
+        """The keys and values of a written text at all sites; special tokens are left out.
+
+        The decoder's own are those of its answer's first words, were the text the answer.
+        """
+        check_takes_fronts(self.frozen)
+        encoder, decoder = self._kept(text, text)
+        start, length = len(self.frozen.lead), len(text)
+        whole = [*encoder, *decoder]
+        parts = [
+            Kept(
+                each.site,
+                _at(each.keys, site, start, length),
+                _at(each.values, site, start, length),
+            )
+            for each, site in zip(whole, self.sites(), strict=True)
+        ]
+        return key_values_of(parts, slice(None))
+
+    def states(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B T H"]:
+        """The encoder's states of the rows' own tokens, right-padded with zeros."""
+        read = self._read(rows, injections)
+        return own_tokens(read.states.float(), read.layout.starts, rows)
+
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B H"]:
         """The mean of the encoder's states over the text's places, the prompt's left out."""
-        states, _, text = self._read(rows, injections)
-        weight = text[:, :, None].to(states.dtype)  # [B, N, 1]
-        return (states.float() * weight).sum(dim=1) / weight.sum(dim=1)
+        read = self._read(rows, injections)
+        return pooled(read.states.float(), read.layout.text)
 
-    def loss(
+    def likelihood(
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
-    ) -> Float[Tensor, ""]:
-        """Mean negative log-likelihood of the target tokens."""
-        states, real, _ = self._read(rows, injections)
-        inputs = [[self._start, *target[:-1]] for target in targets]
-        logits = self._logits(states, real, inputs)
-        wanted, _ = padded(targets, -100, device=logits.device)
-        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+    ) -> Float[Tensor, "B"]:
+        """Log-probability of each row's target tokens as the decoder's answer."""
+        return self._likelihood(self._read(rows, injections), targets)
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
     ) -> Float[Tensor, "B C"]:
         """Log-probability of each label's tokens as the decoder's answer; the row is read once."""
-        states, real, _ = self._read(rows, injections)
-        scores = []
-        for label in labels:
-            inputs = [[self._start, *label[:-1]]] * len(rows)
-            logits = self._logits(states, real, inputs).log_softmax(dim=-1)  # [B, n, V]
-            tokens = torch.tensor(label, device=logits.device).expand(len(rows), -1)
-            scores.append(logits.gather(2, tokens[:, :, None])[:, :, 0].sum(dim=1))
-        return torch.stack(scores, dim=1)
+        read = self._read(rows, injections)
+        return torch.stack([self._likelihood(read, [label] * len(rows)) for label in labels], dim=1)
 
     def write(
         self, rows: Sequence[Tokens], injections: Injections, *, tokens: int
     ) -> list[list[int]]:
         """The likeliest answer, token by token, up to ``tokens`` or the end token."""
-        states, real, _ = self._read(rows, injections)
-        end, device = self.frozen.tokenizer.eos_token_id, states.device
+        read = self._read(rows, injections)
+        end, device = self.frozen.tokenizer.eos_token_id, read.states.device
         ids = torch.full((len(rows), 1), self._start, dtype=torch.long, device=device)
         written: list[list[int]] = [[] for _ in rows]
         done, cache = torch.zeros(len(rows), dtype=torch.bool, device=device), None
         for _ in range(tokens):
-            with self.frozen.computing():
-                output = self.frozen.model(
-                    encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                    attention_mask=real.long(),
-                    decoder_input_ids=ids,
-                    past_key_values=cache,
-                    use_cache=True,
-                )
+            output = self._decode(read, ids, cache=cache, use_cache=True)
             ids, cache = output.logits[:, -1].argmax(dim=-1, keepdim=True), output.past_key_values
             done = done | (ids[:, 0] == end)
             for row, token, over in zip(written, ids[:, 0].tolist(), done.tolist(), strict=True):
@@ -77,6 +110,14 @@ class EncoderDecoder:
                 break
         return written
 
+    @cached_property
+    def _sites(self) -> tuple[Site, ...]:
+        check_takes_fronts(self.frozen)
+        encoder, decoder = self._kept([self.frozen.pad] * 3)
+        # one word of an answer looks at itself or at the three of the text
+        places = [Place.DECODER if each.keys.shape[2] == 1 else Place.CROSS for each in decoder]
+        return sites_of([*encoder, *decoder], [*[Place.ENCODER] * len(encoder), *places])
+
     @property
     def _start(self) -> int:
         start = self.frozen.model.config.decoder_start_token_id
@@ -84,26 +125,56 @@ class EncoderDecoder:
             raise ModelError(f"the config of {self.frozen.name} names no decoder_start_token_id")
         return int(start)
 
-    def _read(
-        self, rows: Sequence[Tokens], injections: Injections
-    ) -> tuple[Float[Tensor, "B N H"], Tensor, Tensor]:
-        vectors, real, text = compose(self.frozen, rows, injections)
+    def _read(self, rows: Sequence[Tokens], injections: Injections) -> Written:
+        layout = compose(self.frozen, rows, injections)
+        prompts = [each if isinstance(each, KeyValues) else None for each in injections]
+        fronts = fronts_of(self.sites(), prompts) if any(prompts) else {}
+        return Written(self._encode(layout, Pass(fronts)), layout, Pass(fronts))
+
+    def _encode(self, layout: Layout, prompt: Pass) -> Float[Tensor, "B N H"]:
         with self.frozen.computing():
             output = self.frozen.model.get_encoder()(
-                inputs_embeds=vectors, attention_mask=real.long()
+                inputs_embeds=layout.vectors, attention_mask=layout.real.long(), **prompt.keywords
             )
-        return output.last_hidden_state, real, text
+        states: Tensor = output.last_hidden_state
+        return states
 
-    def _logits(
-        self, states: Tensor, real: Tensor, inputs: Sequence[Tokens]
-    ) -> Float[Tensor, "B T V"]:
-        ids, _ = padded(inputs, self.frozen.pad, device=states.device)
+    def _decode(self, read: Written, ids: Tensor, *, cache: Any, use_cache: bool) -> Any:
+        # a cache and an output of transformers' own
         with self.frozen.computing():
-            output = self.frozen.model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                attention_mask=real.long(),
+            return self.frozen.model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=read.states),
+                attention_mask=read.layout.real.long(),
                 decoder_input_ids=ids,
-                use_cache=False,
+                past_key_values=cache,
+                use_cache=use_cache,
+                **read.prompt.keywords,
             )
-        logits: Tensor = output.logits
-        return logits.float()
+
+    def _likelihood(self, read: Written, targets: Sequence[Tokens]) -> Float[Tensor, "B"]:
+        inputs = [[self._start, *target[:-1]] for target in targets]
+        ids, _ = padded(inputs, self.frozen.pad, device=read.states.device)
+        logits = self._decode(read, ids, cache=None, use_cache=False).logits.float()  # [B, T, V]
+        wanted, real = padded(targets, 0, device=logits.device)
+        found = logits.log_softmax(dim=-1).gather(2, wanted[:, :, None])[:, :, 0]  # [B, T]
+        summed: Tensor = (found * real).sum(dim=1)
+        return summed
+
+    def _kept(self, text: Tokens, answer: Tokens = ()) -> tuple[list[Kept], list[Kept]]:
+        """What the encoder's and the decoder's attention keep of a text and an answer."""
+        encoder: list[Kept] = []
+        decoder: list[Kept] = []
+        layout = compose(self.frozen, [text], [None])
+        with torch.no_grad():
+            states = self._encode(layout, Pass(kept=encoder))
+            ids = torch.tensor([[self._start, *answer]], device=states.device)
+            self._decode(
+                Written(states, layout, Pass(kept=decoder)), ids, cache=None, use_cache=False
+            )
+        return encoder, decoder
+
+
+def _at(part: Float[Tensor, "B K S D"], site: Site, start: int, length: int) -> Tensor:
+    """The places of a text's own words: behind the start token where the decoder reads itself."""
+    first = 1 if site.place is Place.DECODER else start
+    return part[:, :, first : first + length]

@@ -65,6 +65,11 @@ class Frozen:
         return int(self.model.get_input_embeddings().weight.shape[1])
 
     @property
+    def hidden(self) -> int:
+        """Size of a layer's state; ALBERT's and ELECTRA's input vectors are narrower."""
+        return int(self.model.config.hidden_size)
+
+    @property
     def pad(self) -> int:
         """The id that fills empty places; masked, so any valid id serves."""
         return int(self.tokenizer.pad_token_id or 0)
@@ -79,6 +84,12 @@ class Frozen:
                 if module.padding_idx is not None:  # counting starts behind the padding's own row
                     table -= module.padding_idx + 1
         return int(min(table, self.tokenizer.model_max_length, UNLIMITED))
+
+    @cached_property
+    def tells_pairs(self) -> bool:
+        """Whether the model was trained to tell a pair's first text from its second."""
+        kinds = getattr(self.model.config, "type_vocab_size", 0)
+        return kinds > 1 and self.tokenizer.sep_token_id is not None
 
     def encode(self, text: str) -> list[int]:
         """Ids without special tokens; what looks like one in the text is read as plain text."""
@@ -96,6 +107,25 @@ class Frozen:
         table = self.model.get_input_embeddings()
         vectors: Tensor = table(torch.as_tensor(ids, dtype=torch.long, device=self.model.device))
         return vectors
+
+    @contextmanager
+    def recomputing(self) -> Iterator[None]:
+        """Gradient checkpointing: layers are computed again on the way back, for less memory.
+
+        Raises:
+            ModelError: the model's layers cannot be computed again.
+        """
+        if not self.model.supports_gradient_checkpointing:
+            raise ModelError(
+                f"{self.name} cannot recompute its layers; train it without gradient checkpointing"
+            )
+        self.model.activation_checkpointing_enable({"use_reentrant": False})
+        self.model.train()
+        try:
+            yield
+        finally:
+            self.model.eval()
+            self.model.activation_checkpointing_disable()
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -144,7 +174,8 @@ def freeze(
 ) -> Frozen:
     """Freeze a model that is already in memory; its attention becomes ours."""
     model.eval().requires_grad_(False)
-    if model.config._attn_implementation != NAME:
+    _drop_nothing(model)
+    if model.config._attn_implementation != NAME and model._supports_sdpa:
         model.set_attn_implementation(NAME)
     lead, trail = _around(tokenizer)
     return Frozen(
@@ -157,6 +188,19 @@ def freeze(
         trail,
         precision_of(precision, model.device.type),
     )
+
+
+def _drop_nothing(model: torch.nn.Module) -> None:
+    """Set every dropout to 0: a frozen model computes alike in both modes.
+
+    Gradient checkpointing asks for training mode, in which layers would drop.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name, value in list(vars(module).items()):
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
 
 
 def kind_of(config: Any) -> str:  # a transformers config: attributes differ by family
@@ -176,7 +220,6 @@ def _load_model(source: str, config: Any) -> tuple[PreTrainedModel, str, bool]:
         "trust_remote_code": False,
         "use_safetensors": True,
         "dtype": torch.float32,
-        "attn_implementation": NAME,
     }
     kind = kind_of(config)
     with _quiet():

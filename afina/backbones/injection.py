@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -9,9 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors that stand behind the leading special tokens and in front of the text."""
+    """Vectors among the words of a text.
+
+    They stand behind the leading special tokens and in front of the text, or, where ``anywhere``,
+    at the places that a row names: its token ``slot(k)`` is the k-th vector.
+    """
 
     vectors: Float[Tensor, "P H"]
+    anywhere: bool = False
 
     @property
     def length(self) -> int:
@@ -20,13 +26,18 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class KeyValues:
-    """Keys and values in front of each attention layer's own; a causal decoder's absorbed prompt.
+    """Keys and values in front of the own ones of attention sites S: a prefix, an absorbed prompt.
 
-    They hold the leading special tokens too, so the text that follows begins at position P.
+    ``sites`` are their numbers among the backbone's sites, in the order in which a pass meets them;
+    None stands for all of them. The first token that follows has position ``start``. Where
+    ``lead``, they hold the leading special tokens too, and the text comes without.
     """
 
-    keys: Float[Tensor, "L K P D"]
-    values: Float[Tensor, "L K P D"]
+    keys: Float[Tensor, "S K P D"]
+    values: Float[Tensor, "S K P D"]
+    sites: tuple[int, ...] | None = None
+    start: int = 0
+    lead: bool = False
 
     @property
     def length(self) -> int:
@@ -35,12 +46,22 @@ class KeyValues:
 
 Injection = Embeddings | KeyValues
 Injections = Sequence[Injection | None]  # one a row
+Item = TypeVar("Item", bound=Injection | None)
 
 
-def distinct(injections: Injections) -> tuple[list[Injection | None], list[int]]:
+def slot(number: int) -> int:
+    """The token that stands for a prompt's vector: below zero, where no word is.
+
+    >>> slot(0), slot(2)
+    (-1, -3)
+    """
+    return -1 - number
+
+
+def distinct(injections: Sequence[Item]) -> tuple[list[Item], list[int]]:
     """The injections without repeats, by identity, and which of them each row takes."""
     places: dict[int, int] = {}
-    unique: list[Injection | None] = []
+    unique: list[Item] = []
     for injection in injections:
         if id(injection) not in places:
             places[id(injection)] = len(unique)

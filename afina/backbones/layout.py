@@ -1,14 +1,26 @@
 """How rows of tokens and their prompts become one padded batch; positions and masks are ours."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from afina.backbones.frozen import Frozen, Tokens
-from afina.backbones.injection import Embeddings, Injections, KeyValues, distinct
+from afina.backbones.injection import Embeddings, Injection, Injections, distinct, slot
 from afina.errors import MismatchError, ModelError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A right-padded batch of ``lead | prompt | row | trail | pad``, as input vectors."""
+
+    vectors: Float[Tensor, "B N H"]
+    real: Bool[Tensor, "B N"]  # no padding
+    text: Bool[Tensor, "B N"]  # neither padding nor a prompt's vector
+    kinds: Int[Tensor, "B N"] | None  # 1 behind a row's first separator, for models that tell
+    starts: Int[Tensor, "B"]  # where the row's own tokens begin
 
 
 def padded(
@@ -28,30 +40,58 @@ def padded(
     )
 
 
-def compose(
-    frozen: Frozen, rows: Sequence[Tokens], injections: Injections
-) -> tuple[Float[Tensor, "B N H"], Bool[Tensor, "B N"], Bool[Tensor, "B N"]]:
-    """Input vectors of ``lead | prompt | text | trail | pad`` for a model that reads both ways.
+def compose(frozen: Frozen, rows: Sequence[Tokens], injections: Injections) -> Layout:
+    """The batch for a model that reads both ways; keys and values take no place in it."""
+    fronts = [_slots(injection) for injection in injections]
+    whole = [
+        [*frozen.lead, *front, *row, *frozen.trail] for front, row in zip(fronts, rows, strict=True)
+    ]
+    check_room(frozen, max(map(len, whole)))
+    ids, real = padded(whole, frozen.pad, device=frozen.model.device)
+    starts = torch.tensor([len(frozen.lead) + len(front) for front in fronts], device=ids.device)
+    return Layout(
+        place(frozen, ids, injections), real, real & (ids >= 0), _kinds(frozen, ids), starts
+    )
 
-    Returns the vectors, the mask of real places, and the mask of places that are no prompt. One
-    vectorised gather places every row's own prompt, whatever its length.
+
+def place(
+    frozen: Frozen, ids: Int[Tensor, "B N"], injections: Injections
+) -> Float[Tensor, "B N H"]:
+    """Input vectors: words looked up, and each row's own vectors at its slots, in one gather.
+
+    Raises:
+        ModelError: a row names a slot that its prompt does not have.
     """
-    device = frozen.model.device
-    whole = [[*frozen.lead, *row, *frozen.trail] for row in rows]
-    ids, _ = padded(whole, frozen.pad, device=device)
+    words = frozen.embed(ids.clamp(min=0))
+    soft = ids < 0
+    if not bool(soft.any()):
+        return words
     vectors, starts, lengths = _stack(frozen, injections)
-    counts = torch.tensor([len(row) for row in whole], device=device)
-    check_room(frozen, int((counts + lengths).max()))
-    lead, width = len(frozen.lead), ids.shape[1]
-    place = torch.arange(int((counts + lengths).max()), device=device)[None, :]  # [1, N]
-    in_prompt = (place >= lead) & (place < lead + lengths[:, None])  # [B, N]
-    word = torch.where(place < lead, place, (place - lengths[:, None]).clamp(min=0, max=width - 1))
-    row_start = len(vectors) + torch.arange(len(rows), device=device)[:, None] * width
-    index = torch.where(in_prompt, starts[:, None] + place - lead, row_start + word)  # [B, N]
-    table = torch.cat([vectors, frozen.embed(ids).flatten(0, 1)])  # [S+B*T, H]
-    real = place < (counts + lengths)[:, None]
-    batch = table.index_select(0, index.flatten()).view(*index.shape, -1)  # [B, N, H]
-    return batch, real, real & ~in_prompt
+    number = -1 - ids
+    if bool((soft & (number >= lengths[:, None])).any()):
+        raise ModelError(
+            f"a row names vector {int(number.max())} of its prompt, which has "
+            f"{int(lengths.max())} at most; use the template the prompt was tuned with"
+        )
+    index = (starts[:, None] + number)[soft]
+    return words.index_put(soft.nonzero(as_tuple=True), vectors.to(words.dtype)[index])
+
+
+def pooled(states: Float[Tensor, "B N H"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "B H"]:
+    """The mean of the states at the places of a mask."""
+    weight = mask[:, :, None].to(states.dtype)  # [B, N, 1]
+    return (states * weight).sum(dim=1) / weight.sum(dim=1)
+
+
+def own_tokens(
+    states: Float[Tensor, "B N H"], starts: Int[Tensor, "B"], rows: Sequence[Tokens]
+) -> Float[Tensor, "B T H"]:
+    """The states of each row's own tokens, right-padded with zeros to the longest row."""
+    lengths = torch.tensor([len(row) for row in rows], device=states.device)
+    step = torch.arange(int(lengths.max()), device=states.device)
+    index = (starts[:, None] + step).clamp(max=states.shape[1] - 1)  # [B, T]
+    own = states.gather(1, index[:, :, None].expand(-1, -1, states.shape[2]))
+    return own * (step < lengths[:, None])[:, :, None]
 
 
 def check_room(frozen: Frozen, places: int) -> None:
@@ -73,22 +113,35 @@ def check_fits(frozen: Frozen, embeddings: Embeddings) -> None:
         )
 
 
+def _slots(injection: Injection | None) -> list[int]:
+    """What stands in front of a row's own tokens."""
+    match injection:
+        case Embeddings(anywhere=False):
+            return [slot(number) for number in range(injection.length)]
+    return []
+
+
+def _kinds(frozen: Frozen, ids: Int[Tensor, "B N"]) -> Int[Tensor, "B N"] | None:
+    """1 behind the first separator of a pair, where the model was trained to tell them apart."""
+    if not frozen.tells_pairs:
+        return None
+    separators = (ids == frozen.tokenizer.sep_token_id).long()
+    kinds: Tensor = (separators.cumsum(dim=1) - separators).clamp(max=1)
+    return kinds
+
+
 def _stack(
     frozen: Frozen, injections: Injections
 ) -> tuple[Float[Tensor, "S H"], Int[Tensor, "B"], Int[Tensor, "B"]]:
-    """All distinct prompts under each other, and each row's start and length among them."""
+    """All distinct vectors under each other, and each row's start and length among them."""
     unique, which = distinct(injections)
     parts, starts, lengths, total = [], [], [], 0
     for injection in unique:
-        match injection:
-            case None:
-                length = 0
-            case Embeddings():
-                check_fits(frozen, injection)
-                parts.append(injection.vectors)
-                length = injection.length
-            case KeyValues():
-                raise ModelError(f"{frozen.name} is no causal decoder and takes vectors only")
+        length = 0
+        if isinstance(injection, Embeddings):
+            check_fits(frozen, injection)
+            parts.append(injection.vectors)
+            length = injection.length
         starts.append(total)
         lengths.append(length)
         total += length

@@ -1,8 +1,8 @@
 """A tally: scores of resampled examples, quickly, for every metric.
 
 Most metrics follow from numbers that add up over examples: the sum of scores, hits a label,
-matching n-grams. So one product of matrices scores a thousand resamples. A metric we do not know
-is asked for each resample.
+matching n-grams. So one product of matrices scores a thousand resamples. Ranks are counted anew in
+all resamples at once. A metric we do not know is asked for each resample.
 """
 
 import math
@@ -17,13 +17,14 @@ from sacrebleu.metrics.chrf import CHRF
 from scipy.sparse import csr_array
 
 from afina.solver import Span, Value
-from afina.task.metrics import Metric, streams, text_of
+from afina.task.metrics import Metric, numbers_of, streams, text_of
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Masks = NDArray[np.int8]
 # csr_array, which has no types of its own: [N, C], one row an example.
 Rows = Any
+ROUNDING = 1e-12  # a spread below this share of the squares is what rounding leaves of none
 
 
 class Tally(Protocol):
@@ -55,6 +56,31 @@ class Additive:
         one = self.rows[first].sum(axis=0)[None] + moved
         other = self.rows[second].sum(axis=0)[None] - moved
         return self.score(one), self.score(other)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A tally of ranks; numbers are given as places [N] among the distinct ones, in order."""
+
+    wanted: Counts
+    answers: tuple[Counts, ...]
+
+    def weighted(self, report: int, weights: Counts) -> Floats:
+        """A report's scores where example n counts weights[r, n] times."""
+        answered, wanted = (
+            ranks_about_mean(np.broadcast_to(places, weights.shape), weights)
+            for places in (self.answers[report], self.wanted)
+        )
+        return cosines(answered, wanted, weights)
+
+    def swapped(self, first: int, second: int, masks: Masks) -> tuple[Floats, Floats]:
+        """Both reports' scores with the answers under the mask exchanged."""
+        one, other = self.answers[first], self.answers[second]
+        once = np.ones(masks.shape, dtype=np.int64)
+        wanted = ranks_about_mean(np.broadcast_to(self.wanted, masks.shape), once)
+        mixed = np.where(masks, other, one), np.where(masks, one, other)
+        a, b = (cosines(ranks_about_mean(side, once), wanted, once) for side in mixed)
+        return a, b
 
 
 @dataclass(frozen=True)
@@ -94,27 +120,31 @@ def tally(metric: Metric, wanted: Sequence[Value], answers: Sequence[Sequence[Va
     if metric.each is not None:
         each = metric.each
         return Additive(tuple(own_scores(each, wanted, got) for got in answers), mean)
-    additive = add_up(metric.name, wanted, answers)
-    if additive is None:
+    quick = quick_tally(metric.name, wanted, answers)
+    if quick is None:
         return Direct(metric, wanted, answers)
     # A metric of one's own may bear a known name.
     once = np.ones((1, len(wanted)), dtype=np.int64)
     same = (
-        math.isclose(additive.weighted(report, once)[0], metric.score(got, wanted), abs_tol=1e-9)
+        math.isclose(quick.weighted(report, once)[0], metric.score(got, wanted), abs_tol=1e-9)
         for report, got in enumerate(answers)
     )
-    return additive if all(same) else Direct(metric, wanted, answers)
+    return quick if all(same) else Direct(metric, wanted, answers)
 
 
-def add_up(
+def quick_tally(
     name: str, wanted: Sequence[Value], answers: Sequence[Sequence[Value]]
-) -> Additive | None:
-    """The additive numbers of a metric of a whole corpus; None where we know of none."""
+) -> Tally | None:
+    """The additive numbers, or the ranks, of a metric of the whole; None where we know of none."""
     match name:
         case "macro-f1":
             return Additive(label_counts(wanted, answers), macro_f1)
         case "mcc":
             return Additive(label_counts(wanted, answers), matthews)
+        case "pearson":
+            return Additive(moments(wanted, answers), pearson)
+        case "spearman":
+            return ranked(wanted, answers)
         case "entity-f1":
             return Additive(tuple(span_counts(wanted, got) for got in answers), f1)
         case "bleu":
@@ -175,6 +205,73 @@ def matthews(totals: Floats) -> Floats:
     spread = (n**2 - (answered**2).sum(axis=1)) * (n**2 - (wanted**2).sum(axis=1))
     none = np.zeros_like(covariance)
     return cast(Floats, np.divide(covariance, np.sqrt(spread), out=none, where=spread > 0))
+
+
+def moments(wanted: Sequence[Value], answers: Sequence[Sequence[Value]]) -> tuple[Rows, ...]:
+    """1, x, y, xx, yy and xy of each example: [N, 6] each."""
+    y = standardised(numbers_of(wanted))
+    found = standardised(np.stack([numbers_of(got) for got in answers]))
+    return tuple(
+        csr_array(np.stack([np.ones_like(y), x, y, x * x, y * y, x * y], axis=1)) for x in found
+    )
+
+
+def standardised(numbers: Floats) -> Floats:
+    """Numbers about their common mean, in units of their spread, so that sums keep their digits."""
+    scaled = numbers / (np.abs(numbers).max() or 1.0)
+    centred = scaled - scaled.mean()
+    return cast(Floats, centred / (centred.std() or 1.0))
+
+
+def pearson(totals: Floats) -> Floats:
+    """Pearson's correlation, 0 where either side is constant: [R, 6] -> [R]."""
+    n, x, y, xx, yy, xy = totals.T
+    covariance = n * xy - x * y
+    spreads = [
+        np.where(spread > ROUNDING * n * squares, spread, 0.0)
+        for spread, squares in ((n * xx - x * x, xx), (n * yy - y * y, yy))
+    ]
+    return share(covariance, np.sqrt(spreads[0]) * np.sqrt(spreads[1]))
+
+
+def share(covariance: Floats, spread: Floats) -> Floats:
+    """The correlation, 0 where nothing is spread: [R], [R] -> [R]."""
+    found = np.divide(covariance, spread, out=np.zeros_like(covariance), where=spread > 0)
+    return np.clip(found, -1.0, 1.0)
+
+
+def ranked(wanted: Sequence[Value], answers: Sequence[Sequence[Value]]) -> Ranked:
+    """Numbers as their places among the distinct ones; those of all answers together."""
+    found = [numbers_of(got) for got in answers]
+    distinct = np.unique(np.concatenate(found))
+    sought = numbers_of(wanted)
+    return Ranked(
+        np.searchsorted(np.unique(sought), sought),
+        tuple(np.searchsorted(distinct, numbers) for numbers in found),
+    )
+
+
+def ranks_about_mean(places: Counts, weights: Counts) -> Floats:
+    """Ranks less their mean, ties at the middle of theirs: [R, N], [R, N] -> [R, N].
+
+    Example n stands weights[r, n] times in resample r.
+    """
+    resamples, width = len(places), int(places.max()) + 1
+    cells = places + width * np.arange(resamples)[:, None]
+    counts = np.bincount(cells.ravel(), weights.ravel(), resamples * width)
+    counts = counts.reshape(resamples, width)
+    middles = np.cumsum(counts, axis=1) - (counts - 1) / 2
+    mean_rank = (weights.sum(axis=1, keepdims=True) + 1) / 2
+    return cast(Floats, np.take_along_axis(middles, places, axis=1) - mean_rank)
+
+
+def cosines(one: Floats, other: Floats, weights: Counts) -> Floats:
+    """Correlations of what stands about its mean: [R, N], [R, N], [R, N] -> [R]."""
+    product, first, second = (
+        np.einsum("rn,rn,rn->r", weights, a, b)
+        for a, b in ((one, other), (one, one), (other, other))
+    )
+    return share(product, np.sqrt(first) * np.sqrt(second))
 
 
 def span_counts(wanted: Sequence[Value], answers: Sequence[Value]) -> Rows:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.encoder import Encoder
+from afina.backbones.frozen import Tokens
 from afina.backbones.injection import Injections
 from afina.soft.heads import ClassificationHead
 from afina.soft.reading import Read
@@ -64,7 +65,7 @@ class LabelWords(nn.Module):
             scores = backbone.choose(tokens, self.tokens, injections)
             wanted = torch.tensor([row.label for row in rows], device=scores.device)
             return F.cross_entropy(scores, wanted)
-        return backbone.loss(tokens, [self.tokens[row.label] for row in rows], injections)
+        return mean_loss(backbone, rows, [self.tokens[row.label] for row in rows], injections)
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
@@ -81,13 +82,21 @@ class Writing(nn.Module):
         self.tokens = tokens
 
     def loss(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        return backbone.loss([row.tokens for row in rows], [row.target for row in rows], injections)
+        return mean_loss(backbone, rows, [row.target for row in rows], injections)
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
     ) -> list[Answered]:
         written = backbone.write([row.tokens for row in rows], injections, tokens=self.tokens)
         return [(backbone.frozen.decode(ids).strip(), {}) for ids in written]
+
+
+def mean_loss(
+    backbone: Backbone, rows: Sequence[Read], targets: Sequence[Tokens], injections: Injections
+) -> Tensor:
+    """Mean negative log-likelihood of the target tokens, a scalar."""
+    found = backbone.likelihood([row.tokens for row in rows], targets, injections)
+    return -found.sum() / sum(map(len, targets))
 
 
 def chosen(scores: Tensor, labels: tuple[str, ...]) -> list[Answered]:

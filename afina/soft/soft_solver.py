@@ -129,7 +129,7 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
         length = _integer(facts["length"])
         shape = (length, frozen.width)
         prompt = Embeddings(_array(arrays, "prompt", shape)) if length else None
-        answer = _answer(facts, arrays, frozen.width)
+        answer = _answer(facts, arrays, frozen.hidden)
     except (KeyError, TypeError, ValueError, SignatureError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
     return make_solver(backbone, reader, prompt=prompt, answer=answer)

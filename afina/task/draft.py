@@ -8,7 +8,7 @@ from afina.errors import InputError, TaskError
 from afina.task.example import Example
 from afina.task.jsonl import read_json
 from afina.task.leaks import Leak, find_leaks
-from afina.task.metrics import Metric, default_metric, metric_named
+from afina.task.metrics import Metric, check_metric, default_metric, metric_named
 from afina.task.names import data_file
 from afina.task.rows import Rejection
 from afina.task.settings import Settings, Split, read_settings
@@ -81,8 +81,10 @@ def read_folder(folder: Path) -> Draft:
 
 
 def chosen_metric(name: str | None, signature: Signature) -> Metric:
-    """The metric that was named, or that of the target's type."""
-    return metric_named(name) if name else default_metric(signature.target.type)
+    """The metric that was named, or that of the target's type; raises InputError."""
+    metric = metric_named(name) if name else default_metric(signature.target.type)
+    check_metric(metric, signature.target)
+    return metric
 
 
 def layout_of(settings: Settings, signature: Signature) -> Layout:

@@ -8,13 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from scipy.stats import rankdata
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from afina.errors import InputError
 from afina.solver import Value
-from afina.task.signature import Boolean, Choice, FieldType, Integer, Number, Spans
+from afina.task.signature import Boolean, Choice, Field, FieldType, Integer, Number, Spans
+
+COUNTED = ("accuracy", "macro-f1", "mcc")  # equal or not, whatever the type
+CORRELATIONS = ("pearson", "spearman")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,38 @@ def mcc(predicted: Sequence[Value], wanted: Sequence[Value]) -> float:
     if any(len(set(side)) == 1 for side in labels):
         return 0.0
     return float(matthews_corrcoef(*labels))
+
+
+def pearson(predicted: Sequence[Value], wanted: Sequence[Value]) -> float:
+    """Pearson's correlation, from -1 to 1; 0 where either side is constant."""
+    check_pairs(predicted, wanted)
+    return correlation(numbers_of(predicted), numbers_of(wanted))
+
+
+def spearman(predicted: Sequence[Value], wanted: Sequence[Value]) -> float:
+    """Pearson's correlation of the ranks; equal numbers share the mean of theirs."""
+    check_pairs(predicted, wanted)
+    return correlation(rankdata(numbers_of(predicted)), rankdata(numbers_of(wanted)))
+
+
+def numbers_of(values: Sequence[Value]) -> NDArray[np.float64]:
+    """Whole numbers and numbers, as numbers."""
+    assert all(isinstance(value, int | float) for value in values)
+    return np.array(values, dtype=np.float64)
+
+
+def correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """The cosine of two rows of numbers about their means; 0 where either is constant."""
+    if any((side == side[0]).all() for side in (one, other)):
+        return 0.0
+    return float(np.clip(unit(one) @ unit(other), -1.0, 1.0))
+
+
+def unit(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers about their mean, as a vector of length 1."""
+    scaled = numbers / np.abs(numbers).max()  # squares of numbers such as 1e200 would overflow
+    centred = scaled - scaled.mean()
+    return np.asarray(centred / np.linalg.norm(centred))
 
 
 def exact_match(predicted: Value, wanted: Value) -> float:
@@ -180,6 +218,8 @@ METRICS: dict[str, Metric] = {
         mean_of(accuracy),
         Metric("macro-f1", macro_f1),
         Metric("mcc", mcc),
+        Metric("pearson", pearson),
+        Metric("spearman", spearman),
         mean_of(exact_match),
         mean_of(squad_f1),
         Metric("entity-f1", entity_f1),
@@ -206,9 +246,36 @@ def metric_named(name: str) -> Metric:
 def default_metric(target: FieldType) -> Metric:
     """The metric of a task that names none."""
     match target:
-        case Choice() | Boolean() | Integer() | Number():
+        case Choice() | Boolean() | Integer():
             return METRICS["accuracy"]
+        case Number():
+            return METRICS["pearson"]
         case Spans(labels):
             return METRICS["entity-f1" if labels else "squad-f1"]
         case _:
             return METRICS["exact-match"]
+
+
+def check_metric(metric: Metric, target: Field) -> None:
+    """Refuse a metric that says nothing about values of the target's type.
+
+    Raises:
+        InputError: a correlation of what are no numbers, entities where there are none, texts
+            where there are numbers or labelled spans.
+    """
+    if not fits(metric.name, target.type):
+        raise InputError(
+            f"expected a metric that fits the target '{target}', came {metric.name!r}; "
+            f"take {default_metric(target.type).name!r}"
+        )
+
+
+def fits(name: str, target: FieldType) -> bool:
+    """Whether a metric of this name means something for values of a type."""
+    match target:
+        case Integer() | Number():
+            return name in (*COUNTED, *CORRELATIONS)
+        case Spans(labels) if labels:
+            return name in ("accuracy", "entity-f1")
+        case _:
+            return name not in (*CORRELATIONS, "entity-f1")

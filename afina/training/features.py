@@ -17,7 +17,7 @@ def features_of(
     backbone: Backbone, rows: Sequence[Read], injection: Injection | None
 ) -> Float[Tensor, "N H"]:
     """A vector a row, under one injection or none; no gradients."""
-    features = torch.zeros(len(rows), backbone.frozen.width)
+    features = torch.zeros(len(rows), backbone.frozen.hidden)
     with torch.no_grad():
         for places in batches_by_length(rows):
             tokens = [rows[place].tokens for place in places]

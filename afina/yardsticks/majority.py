@@ -1,5 +1,10 @@
-"""The yardstick below all: always the answer that training shows most often."""
+"""The yardstick below all: always the answer that training shows most often.
 
+Of numbers that are scored as numbers it is their middle: the mean, or the median where they are
+whole.
+"""
+
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +12,8 @@ from typing import Any
 
 from afina.errors import ArtefactError
 from afina.solver import Packed, Prediction, Span, Value, Values
+from afina.task.metrics import COUNTED
+from afina.task.signature import Integer, Number
 from afina.task.task import Task
 
 
@@ -29,11 +36,26 @@ class Majority:
 
 
 def most_common(task: Task) -> Majority:
-    """The commonest answer; of several equally common, the one seen first."""
-    target = task.signature.target.name
-    values = [example.outputs[target] for example in task.train]
+    """The one answer that suits train best, by the target's type and the metric."""
+    target = task.signature.target
+    values = [example.outputs[target.name] for example in task.train]
+    match target.type:
+        case Number() if task.metric.name not in COUNTED:
+            return Majority(target.name, statistics.mean(map(_number, values)))
+        case Integer() if task.metric.name not in COUNTED:
+            return Majority(target.name, round(statistics.median_low(map(_number, values))))
+    return Majority(target.name, _commonest(values))
+
+
+def _number(value: Value) -> int | float:
+    assert isinstance(value, int | float)
+    return value
+
+
+def _commonest(values: Sequence[Value]) -> Value:
+    """Of several equally common, the one seen first."""
     winner = Counter(repr(value) for value in values).most_common(1)[0][0]
-    return Majority(target, next(value for value in values if repr(value) == winner))
+    return next(value for value in values if repr(value) == winner)
 
 
 def unpack_majority(packed: Packed) -> Majority:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from afina.backbones.attention import Pass, Prefix, attend
-from tests.tiny import FAMILIES, shared
+from afina.backbones.attention import Front, Kept, Pass, attend
+from tests.tiny import FRONTED, shared
 
 B, Q, K, T, P, D = 2, 4, 2, 5, 3, 8
 
@@ -36,14 +36,14 @@ def test_each_row_sees_its_own_prefix_and_then_the_layer_s_keys(causal: bool) ->
     """Broken by a mask that is not widened, or widened on the right."""
     site = Site(causal=causal)
     query, key, value = drawn(B, Q, T, D), drawn(B, K, T, D), drawn(B, K, T, D)
-    keys, values = drawn(1, B, K, P, D), drawn(1, B, K, P, D)
+    keys, values = drawn(B, K, P, D), drawn(B, K, P, D)
     visible = torch.tensor([[True, True, True], [True, False, False]])
-    prefix = Prefix({site: 0}, keys.unbind(0), values.unbind(0), visible)
-    got, _ = attend(site, query, key, value, None, prompt=Pass(prefix), scaling=D**-0.5)
+    fronts = {site: [Front(keys, values, visible)]}
+    got, _ = attend(site, query, key, value, None, prompt=Pass(fronts), scaling=D**-0.5)
     own = torch.ones(T, T, dtype=torch.bool)
     own = own.tril() if causal else own
     seen = torch.cat([visible[:, None].expand(B, T, P), own.expand(B, T, T)], dim=2)
-    wanted = by_hand(query, torch.cat([keys[0], key], 2), torch.cat([values[0], value], 2), seen)
+    wanted = by_hand(query, torch.cat([keys, key], 2), torch.cat([values, value], 2), seen)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=0)
 
 
@@ -51,13 +51,13 @@ def test_an_added_bias_leaves_the_prefix_without_one() -> None:
     """T5's relative positions reach the text alone. Broken by padding the bias on the right."""
     site = Site(causal=False)
     query, key, value = drawn(B, Q, T, D), drawn(B, K, T, D), drawn(B, K, T, D)
-    keys, values, bias = drawn(1, B, K, P, D), drawn(1, B, K, P, D), drawn(1, Q, T, T)
-    prefix = Prefix({site: 0}, keys.unbind(0), values.unbind(0), None)
+    keys, values, bias = drawn(B, K, P, D), drawn(B, K, P, D), drawn(1, Q, T, T)
+    fronts = {site: [Front(keys, values)]}
     got, _ = attend(
-        site, query, key, value, None, prompt=Pass(prefix), scaling=1.0, position_bias=bias
+        site, query, key, value, None, prompt=Pass(fronts), scaling=1.0, position_bias=bias
     )
-    whole_key = torch.cat([keys[0], key], 2).repeat_interleave(2, dim=1)
-    whole_value = torch.cat([values[0], value], 2).repeat_interleave(2, dim=1)
+    whole_key = torch.cat([keys, key], 2).repeat_interleave(2, dim=1)
+    whole_value = torch.cat([values, value], 2).repeat_interleave(2, dim=1)
     scores = query @ whole_key.transpose(2, 3)
     scores[..., P:] += bias
     wanted = (scores.softmax(-1) @ whole_value).transpose(1, 2)
@@ -70,17 +70,17 @@ def test_plain_products_equal_the_fused_kernel(causal: bool, prefixed: bool) -> 
     """In bfloat16 a wanted gradient takes the plain way. Broken by leaving its mask out."""
     site = Site(causal=causal)
     parts = [drawn(B, heads, T, D).bfloat16() for heads in (Q, K, K)]
-    keys, values = drawn(1, B, K, P, D), drawn(1, B, K, P, D)
+    keys, values = drawn(B, K, P, D), drawn(B, K, P, D)
     visible = torch.tensor([[True, True, True], [False, False, True]])
-    prefix = Prefix({site: 0}, keys.unbind(0), values.unbind(0), visible) if prefixed else None
-    fused, _ = attend(site, *parts, None, prompt=Pass(prefix), scaling=D**-0.5)
+    fronts = {site: [Front(keys, values, visible)]} if prefixed else {}
+    fused, _ = attend(site, *parts, None, prompt=Pass(fronts), scaling=D**-0.5)
     parts[0].requires_grad_()
-    plain, _ = attend(site, *parts, None, prompt=Pass(prefix), scaling=D**-0.5)
+    plain, _ = attend(site, *parts, None, prompt=Pass(fronts), scaling=D**-0.5)
     assert plain.requires_grad
     torch.testing.assert_close(fused.float(), plain.detach().float(), atol=2e-2, rtol=0)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FRONTED)
 def test_gradients_reach_the_keys_and_values_at_every_site(family: str) -> None:
     """Six sites in a two-layer encoder-decoder, two in the others; each moves the logits."""
     frozen = shared(family).frozen
@@ -88,14 +88,17 @@ def test_gradients_reach_the_keys_and_values_at_every_site(family: str) -> None:
     inputs = {"input_ids": ids}
     if frozen.kind == "encoder-decoder":
         inputs["decoder_input_ids"] = torch.tensor([[0, 7]])
-    kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    kept: list[Kept] = []
     with torch.no_grad():
         plain = frozen.model(**inputs, prompt=Pass(kept=kept)).logits
     assert len(kept) == (6 if frozen.kind == "encoder-decoder" else 2)
-    places = {module: place for place, module in enumerate(kept)}
-    keys = [drawn(1, key.shape[1], P, key.shape[3]).requires_grad_() for key, _ in kept.values()]
-    values = [drawn(1, key.shape[1], P, key.shape[3]).requires_grad_() for key, _ in kept.values()]
-    logits = frozen.model(**inputs, prompt=Pass(Prefix(places, keys, values, None))).logits
+    shapes = [(1, each.keys.shape[1], P, each.keys.shape[3]) for each in kept]
+    keys = [drawn(*shape).requires_grad_() for shape in shapes]
+    values = [drawn(*shape).requires_grad_() for shape in shapes]
+    fronts: dict[nn.Module, list[Front | None]] = {}
+    for each, key, value in zip(kept, keys, values, strict=True):
+        fronts.setdefault(each.site, []).append(Front(key, value))
+    logits = frozen.model(**inputs, prompt=Pass(fronts)).logits
     assert not torch.allclose(plain, logits, atol=1e-3)
     (logits**2).sum().backward()
     for part in [*keys, *values]:

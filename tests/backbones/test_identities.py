@@ -37,15 +37,15 @@ def labels_for(backbone: Backbone) -> list[list[int]]:
 def answers(backbone: Backbone, rows: list[Tokens], injections: Injections) -> list[Tensor]:
     """Everything a backbone says about rows, as tensors with a row a row."""
     labels = labels_for(backbone)
-    losses = [
-        backbone.loss([row], [labels[1]], [injection])
+    targets = [
+        backbone.likelihood([row], [labels[1]], [injection])
         for row, injection in zip(rows, injections, strict=True)
     ]
     with torch.no_grad():
         written = backbone.write(rows, injections, tokens=4)
         return [
             backbone.choose(rows, labels, injections),
-            torch.stack(losses),
+            torch.cat(targets),
             torch.tensor([[*row, -1, -1, -1, -1][:4] for row in written]),
         ]
 
@@ -169,7 +169,7 @@ def test_gradients_reach_the_prompt_and_nothing_else(family: str) -> None:
     rows = rows_for(backbone, TEXTS)
     vectors = (torch.randn(3, backbone.frozen.width) * 0.3).requires_grad_()
     label = labels_for(backbone)[1]
-    backbone.loss(rows, [label] * 4, [Embeddings(vectors)] * 4).backward()
+    backbone.likelihood(rows, [label] * 4, [Embeddings(vectors)] * 4).sum().backward()
     assert vectors.grad is not None
     assert bool((vectors.grad.abs().sum(dim=1) > 0).all())
     assert all(weight.grad is None for weight in backbone.frozen.model.parameters())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from afina.backbones.injection import Embeddings, KeyValues, distinct
+from afina.backbones.injection import Embeddings, distinct
 from afina.backbones.layout import compose, padded
 from afina.errors import MismatchError, ModelError
 from tests.tiny import shared
@@ -20,7 +20,9 @@ def test_a_prompt_stands_behind_the_leading_special_token_of_its_own_row() -> No
     """Broken by an index that does not jump over the row's own prompt."""
     frozen = shared("bert").frozen
     prompt = Embeddings(torch.full((2, frozen.width), 3.0))
-    vectors, real, text = compose(frozen, [[7, 8], [9]], [prompt, None])
+    batch = compose(frozen, [[7, 8], [9]], [prompt, None])
+    vectors, real, text = batch.vectors, batch.real, batch.text
+    assert batch.starts.tolist() == [3, 1]
     words = frozen.embed([1, 7, 8, 2])
     assert torch.equal(vectors[0], torch.cat([words[:1], prompt.vectors, words[1:]]))
     assert torch.equal(vectors[1, :3], frozen.embed([1, 9, 2]))
@@ -38,12 +40,6 @@ def test_an_input_longer_than_the_position_table_is_refused() -> None:
 def test_a_prompt_of_another_width_is_refused() -> None:
     with pytest.raises(MismatchError, match="width 33, but tiny:bert takes 32"):
         compose(shared("bert").frozen, [[7]], [Embeddings(torch.zeros(2, 33))])
-
-
-def test_keys_and_values_are_refused_where_a_model_reads_both_ways() -> None:
-    part = torch.zeros(2, 4, 3, 8)
-    with pytest.raises(ModelError, match="no causal decoder"):
-        compose(shared("t5").frozen, [[7]], [KeyValues(part, part)])
 
 
 def test_rows_that_share_an_injection_share_its_place() -> None:

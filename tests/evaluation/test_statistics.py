@@ -28,7 +28,7 @@ from afina.evaluation.statistics import (
 )
 from afina.evaluation.tally import Floats, tally
 from afina.solver import Value
-from afina.task.metrics import Metric
+from afina.task.metrics import METRICS, Metric
 
 MakeReport = Callable[..., Report]
 
@@ -78,6 +78,19 @@ def test_an_interval_of_a_corpus_metric_is_quick(macro_f1: Metric) -> None:
     low, high = interval(macro_f1, wanted, answers)
     assert time.process_time() - begin < 3
     assert low < macro_f1.score(answers, wanted) < high
+
+
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+def test_an_interval_of_a_correlation_is_fisher_s(name: str) -> None:
+    """Of normal numbers; Fisher 1921, the arctanh of r has the error 1 / sqrt(n - 3)."""
+    generator = np.random.default_rng(0)
+    wanted = generator.normal(size=1000)
+    answers = 0.6 * wanted + 0.8 * generator.normal(size=1000)
+    sides: tuple[list[Value], list[Value]] = (wanted.tolist(), answers.tolist())
+    found = interval(METRICS[name], *sides, resamples=2000)
+    centre = np.arctanh(METRICS[name].score(*sides))
+    expected = np.tanh(centre + np.array([-1.96, 1.96]) / np.sqrt(997))
+    np.testing.assert_allclose(found, expected, atol=0.008)
 
 
 def test_draws_are_as_many_as_examples_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

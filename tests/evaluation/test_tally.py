@@ -22,6 +22,8 @@ def values(name: str, count: int, generator: np.random.Generator) -> list[Value]
             ]
         case "bleu" | "chrf":
             return [" ".join(generator.choice(WORDS[:7], size=9)) for _ in range(count)]
+        case "pearson" | "spearman":
+            return [float(number) for number in generator.normal(1e3, 1.0, count).round(1)]
         case _:
             return [str(label) for label in generator.integers(7, size=count)]
 
@@ -33,7 +35,7 @@ def test_resamples_and_exchanges_are_scored_as_the_metric_scores_them(name: str)
     wanted, first, other = (values(name, 30, generator) for _ in range(3))
     second = [w if n % 3 else o for n, (w, o) in enumerate(zip(wanted, other, strict=True))]
     quick, slow = tally(metric, wanted, [first, second]), Direct(metric, wanted, [first, second])
-    assert isinstance(quick, Additive)
+    assert not isinstance(quick, Direct)
     weights = generator.multinomial(30, [1 / 30] * 30, size=20)
     masks = generator.integers(2, size=(20, 30), dtype=np.int8)
     for report in (0, 1):
@@ -41,6 +43,28 @@ def test_resamples_and_exchanges_are_scored_as_the_metric_scores_them(name: str)
             quick.weighted(report, weights), slow.weighted(report, weights), atol=1e-9
         )
     np.testing.assert_allclose(quick.swapped(0, 1, masks), slow.swapped(0, 1, masks), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+def test_a_resample_without_spread_correlates_with_nothing(name: str) -> None:
+    """Broken by dividing by a spread that only rounding leaves."""
+    generator = np.random.default_rng(0)
+    sample = generator.normal(size=40)
+    wanted: list[Value] = sample.tolist()
+    close: list[Value] = [float(number) + n / 99 for n, number in enumerate(sample)]
+    constant: list[Value] = [0.3] * 40
+    found = tally(METRICS[name], wanted, [close, constant])
+    assert not isinstance(found, Direct)
+    one_example = 40 * np.eye(40, dtype=np.int64)
+    assert found.weighted(0, one_example).tolist() == [0.0] * 40
+    assert found.weighted(0, one_example[:20] + one_example[20:]) == pytest.approx(
+        [METRICS[name].score(close[n::20], wanted[n::20]) for n in range(20)]
+    )
+    assert found.weighted(1, generator.multinomial(40, [1 / 40] * 40, 99)).tolist() == [0.0] * 99
+    masks = np.zeros((1, 40), dtype=np.int8)
+    first, second = found.swapped(0, 1, masks)
+    assert first[0] > 0.9
+    assert second[0] == 0.0
 
 
 def test_exchanging_every_answer_exchanges_the_scores() -> None:

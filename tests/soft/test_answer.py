@@ -28,8 +28,9 @@ def reads(backbone: Backbone, targets: list[list[int]] | None = None) -> list[Re
     ]
 
 
-def prompt(length: int = 3) -> Embeddings:
-    return Embeddings(torch.randn(length, 32, generator=torch.Generator().manual_seed(4)) * 0.3)
+def prompt(backbone: Backbone, length: int = 3) -> Embeddings:
+    width = backbone.frozen.width
+    return Embeddings(torch.randn(length, width, generator=torch.Generator().manual_seed(4)) * 0.3)
 
 
 def head_answer() -> HeadAnswer:
@@ -41,7 +42,7 @@ def head_answer() -> HeadAnswer:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_head_reads_the_features(family: str) -> None:
     """Broken by leaving the injections out."""
-    backbone, answer, soft = shared(family), head_answer(), prompt()
+    backbone, answer, soft = shared(family), head_answer(), prompt(shared(family))
     rows = reads(backbone)
     features = backbone.features([row.tokens for row in rows], [soft] * 3)
     logits = (features @ answer.head.weight.T + answer.head.bias).detach()
@@ -55,17 +56,13 @@ def test_a_head_reads_the_features(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_label_words_are_chosen_by_their_likelihood(family: str) -> None:
     """Words of two tokens where the model writes; broken by the first token alone."""
-    backbone, soft = shared(family), prompt()
+    backbone, soft = shared(family), prompt(shared(family))
     words = ["good", "bad", "fine" if backbone.frozen.kind == "encoder" else "fine film"]
     tokens = [backbone.frozen.encode(word) for word in words]
     answer, rows = LabelWords(LABELS, tokens), reads(backbone)
     with torch.no_grad():
-        scores = torch.stack(
-            [
-                -backbone.loss([row.tokens], [label], [soft]) * len(label)
-                for row in rows
-                for label in tokens
-            ]
+        scores = torch.cat(
+            [backbone.likelihood([row.tokens], [label], [soft]) for row in rows for label in tokens]
         ).view(3, 3)
         answered = answer.answer(backbone, rows, [soft] * 3)
         loss = answer.loss(backbone, rows, [soft] * 3)
@@ -87,17 +84,16 @@ def wanted_loss(backbone: Backbone, scores: torch.Tensor, tokens: list[list[int]
 
 @pytest.mark.parametrize("family", GENERATORS)
 def test_writing_gives_the_model_s_own_text(family: str) -> None:
-    backbone, soft = shared(family), prompt()
+    backbone, soft = shared(family), prompt(shared(family))
     rows = reads(backbone, [[7, 8, 2], [9, 2], [10, 11, 12]])
     answer = Writing(4)
     with torch.no_grad():
         written = backbone.write([row.tokens for row in rows], [soft] * 3, tokens=4)
         loss = answer.loss(backbone, rows, [soft] * 3)
-        each = [backbone.loss([row.tokens], [row.target], [soft]) for row in rows]
+        each = [backbone.likelihood([row.tokens], [row.target], [soft]) for row in rows]
         values = [value for value, _ in answer.answer(backbone, rows, [soft] * 3)]
     assert values == [backbone.frozen.decode(ids).strip() for ids in written]
-    weights = torch.tensor([3.0, 2.0, 3.0])
-    torch.testing.assert_close(loss, (torch.stack(each) * weights).sum() / 8, **CLOSE)
+    torch.testing.assert_close(loss, -torch.cat(each).sum() / 8, **CLOSE)
 
 
 def test_no_more_is_written_than_asked_for() -> None:

@@ -33,7 +33,7 @@ def test_only_the_prompt_gets_a_gradient() -> None:
     backbone = shared("gpt2")
     prompt = PromptTuning(torch.randn(3, 32), scale=0.1)
     row = backbone.frozen.encode("the plot is")
-    backbone.loss([row], [[7]], [prompt.injection()]).backward()
+    backbone.likelihood([row], [[7]], [prompt.injection()]).sum().backward()
     assert prompt.scaled.grad is not None
     assert bool((prompt.scaled.grad.abs().sum(dim=1) > 0).all())
     assert all(weight.grad is None for weight in backbone.frozen.model.parameters())

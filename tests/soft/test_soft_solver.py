@@ -50,9 +50,9 @@ def solver_for(
     return make_solver(backbone, reader, prompt=prompt, answer=answer)
 
 
-def vectors(length: int, seed: int = 0) -> Embeddings:
+def vectors(length: int, seed: int = 0, *, width: int = 32) -> Embeddings:
     generator = torch.Generator().manual_seed(seed)
-    return Embeddings(torch.randn(length, 32, generator=generator) * 0.3)
+    return Embeddings(torch.randn(length, width, generator=generator) * 0.3)
 
 
 def said(predictions: Sequence[Prediction]) -> list[tuple[object, Mapping[str, object]]]:
@@ -72,7 +72,8 @@ def test_packing_changes_no_answer(family: str, kind: str) -> None:
 
     Broken by packing the scaled parameter in place of the vectors, or the labels in another order.
     """
-    solver = solver_for(shared(family), kind, prompt=vectors(4))
+    width = shared(family).frozen.width
+    solver = solver_for(shared(family), kind, prompt=vectors(4, width=width))
     packed = solver.pack()
     kept = replace(packed, settings=json.loads(json.dumps(packed.settings)))
     again = restore(kept, lambda name: tiny(name.removeprefix("tiny:")))
@@ -84,7 +85,8 @@ def test_packing_changes_no_answer(family: str, kind: str) -> None:
 @pytest.mark.parametrize(("family", "kind"), WAYS)
 def test_order_and_batch_change_no_answer(family: str, kind: str) -> None:
     """40 rows make two batches. Broken by giving the answers in the order of their length."""
-    solver = solver_for(shared(family), kind, prompt=vectors(4))
+    width = shared(family).frozen.width
+    solver = solver_for(shared(family), kind, prompt=vectors(4, width=width))
     together = solver(INPUTS)
     order = list(range(len(INPUTS)))
     random.Random(0).shuffle(order)

@@ -4,18 +4,30 @@ import pickle
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
+from scipy import stats
 from seqeval.metrics import f1_score as seqeval_f1
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 from afina.errors import InputError
 from afina.solver import Span, Value
-from afina.task.metrics import METRICS, default_metric, metric_named
-from afina.task.signature import Boolean, Choice, FieldType, Integer, Number, Spans, Text, TextList
+from afina.task.metrics import METRICS, check_metric, default_metric, fits, metric_named
+from afina.task.signature import (
+    Boolean,
+    Choice,
+    Field,
+    FieldType,
+    Integer,
+    Number,
+    Spans,
+    Text,
+    TextList,
+)
 from afina.task.value import spans_of
 
 TEXTS = [
@@ -45,6 +57,17 @@ BY_HAND: list[tuple[str, list[Value], list[Value], float]] = [
     ("mcc", ["a", "a"], ["a", "b"], 0.0),
     ("mcc", ["a", "a"], ["a", "a"], 0.0),
     ("mcc", ["a", "b"], ["b", "a"], -1.0),
+    # about their means -1 0 1 and -2 1 1: 3 / sqrt(2 * 6)
+    ("pearson", [1.0, 2.0, 3.0], [0.0, 3.0, 3.0], 3 / 12**0.5),
+    ("pearson", [1, 2, 4], [-10.0, -20.0, -40.0], -1.0),
+    ("pearson", [0.1, 0.1, 0.1], [0.0, 3.0, 3.0], 0.0),
+    ("pearson", [0.0, 3.0, 3.0], [7, 7, 7], 0.0),
+    ("pearson", [2.0], [1.0], 0.0),
+    ("pearson", [1e300, 2e300, 3e300], [1e-320, 2e-320, 3e-320], 1.0),
+    # ranks 1 2 3 and 1 2.5 2.5; about their means -1 0 1 and -1.5 .75 .75: 2.25 / sqrt(2 * 3.375)
+    ("spearman", [1.0, 9.0, 10.0], [0.0, 3.0, 3.0], 2.25 / 6.75**0.5),
+    ("spearman", [1, 5, 3], [0.1, 7.0, 6.5], 1.0),
+    ("spearman", [0.1, 0.1], [1.0, 2.0], 0.0),
     ("exact-match", ["The  Cat."], ["cat"], 1.0),
     ("exact-match", ["cat"], [["dog", "a cat"]], 1.0),
     ("exact-match", ["cats"], [["dog", "a cat"]], 0.0),
@@ -90,6 +113,35 @@ def test_label_metrics_agree_with_scikit_learn() -> None:
     }
     for name, value in expected.items():
         assert score(name, predicted, wanted) == pytest.approx(value, abs=1e-12)
+
+
+def test_correlations_agree_with_scipy_and_numpy() -> None:
+    generator = np.random.default_rng(0)
+    for ties in (1, 10):
+        wanted = np.round(generator.normal(2.5, 1.0, 300), ties)
+        predicted = np.round(0.4 * wanted**3 + generator.normal(0.0, 4.0, 300), ties)
+        sides = predicted.tolist(), wanted.tolist()
+        pearson, spearman = score("pearson", *sides), score("spearman", *sides)
+        assert pearson == pytest.approx(stats.pearsonr(predicted, wanted).statistic, abs=1e-12)
+        assert pearson == pytest.approx(np.corrcoef(predicted, wanted)[0, 1], abs=1e-12)
+        assert spearman == pytest.approx(stats.spearmanr(predicted, wanted).statistic, abs=1e-12)
+        assert abs(pearson - spearman) > 0.005
+
+
+NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=9)
+
+
+@given(NUMBERS, st.floats(0.5, 8.0), st.floats(-100.0, 100.0))
+def test_a_correlation_keeps_its_bounds_and_its_sign(
+    numbers: list[float], scale: float, shift: float
+) -> None:
+    """Broken by leaving out the clip."""
+    wanted: list[Value] = [*numbers]
+    stretched = [scale * number + shift for number in numbers]
+    for name in ("pearson", "spearman"):
+        found, turned = score(name, stretched, wanted), score(name, [-x for x in stretched], wanted)
+        assert -1.0 <= found <= 1.0
+        assert turned == pytest.approx(-found, abs=1e-6)
 
 
 TAGS = st.lists(
@@ -156,7 +208,7 @@ def test_a_score_is_the_mean_of_its_examples(name: str) -> None:
 
 def test_metrics_of_the_whole_have_no_scores_of_examples() -> None:
     whole = {name for name, metric in METRICS.items() if metric.each is None}
-    assert whole == {"macro-f1", "mcc", "entity-f1", "bleu", "chrf"}
+    assert whole == {"macro-f1", "mcc", "pearson", "spearman", "entity-f1", "bleu", "chrf"}
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -169,7 +221,12 @@ def test_nothing_is_not_scored(name: str) -> None:
 def test_a_metric_goes_by_its_name_and_into_a_process(name: str) -> None:
     assert metric_named(name).name == name
     copied = pickle.loads(pickle.dumps(metric_named(name)))
-    value: list[Value] = [[Span(0, 1, "A")]] if name == "entity-f1" else ["a b"]
+    values: dict[str, list[Value]] = {
+        "entity-f1": [[Span(0, 1, "A")]],
+        "pearson": [1.0, 2.0],
+        "spearman": [1.0, 2.0],
+    }
+    value = values.get(name, ["a b"])
     assert copied.score(value, value) == metric_named(name).score(value, value)
 
 
@@ -184,7 +241,7 @@ DEFAULTS: list[tuple[FieldType, str]] = [
     (Choice(("a", "b")), "accuracy"),
     (Boolean(), "accuracy"),
     (Integer(), "accuracy"),
-    (Number(), "accuracy"),
+    (Number(), "pearson"),
     (Text(), "exact-match"),
     (TextList(), "exact-match"),
     (Spans(("A",)), "entity-f1"),
@@ -195,3 +252,35 @@ DEFAULTS: list[tuple[FieldType, str]] = [
 @pytest.mark.parametrize(("target", "name"), DEFAULTS)
 def test_each_type_has_a_metric_of_its_own(target: FieldType, name: str) -> None:
     assert default_metric(target).name == name
+
+
+@pytest.mark.parametrize(("target", "name"), DEFAULTS)
+def test_the_metric_of_a_type_fits_it(target: FieldType, name: str) -> None:
+    check_metric(METRICS[name], Field("y", target))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("target", [target for target, _ in DEFAULTS])
+def test_what_a_metric_takes_is_of_its_kind(name: str, target: FieldType) -> None:
+    """Correlations are of numbers, entities of labelled spans, words of texts; equal is anything's.
+
+    Broken by letting every metric fit.
+    """
+    number = isinstance(target, Integer | Number)
+    labelled = isinstance(target, Spans) and target.labels != ()
+    expected = {
+        "pearson": number,
+        "spearman": number,
+        "entity-f1": labelled,
+        "accuracy": True,
+        "macro-f1": not labelled,
+        "mcc": not labelled,
+    }.get(name, not number and not labelled)
+    assert fits(name, target) == expected
+
+
+def test_a_metric_that_does_not_fit_is_refused_with_one_that_does() -> None:
+    with pytest.raises(InputError, match=r"'y: a \| b', came 'pearson'; take 'accuracy'"):
+        check_metric(METRICS["pearson"], Field("y", Choice(("a", "b"))))
+    with pytest.raises(InputError, match="the target 'y: float', came 'bleu'; take 'pearson'"):
+        check_metric(METRICS["bleu"], Field("y", Number()))

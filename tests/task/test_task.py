@@ -142,6 +142,7 @@ BROKEN = [
     (TOML + 'tets = "x"', "data.tets: an unknown key; did you mean 'test'?"),
     ('metrik = "x"' + TOML, "metrik: an unknown key; did you mean 'metric'?"),
     ('metric = "acuracy"' + TOML, "did you mean 'accuracy'?"),
+    ('metric = "pearson"' + TOML, "'sentiment: good | bad', came 'pearson'; take 'accuracy'"),
     (TOML + "header = 1", "data.header: input should be a valid boolean, came 1"),
     (TOML + 'train = "rows.csv"', "data: expected 'all' or 'train'"),
     (TOML.replace("all", "dev"), "data: expected 'train' or 'all', came neither"),

@@ -1,4 +1,4 @@
-"""The majority gives the commonest answer of training, of whatever type it is."""
+"""The majority gives the commonest answer of training, and of numbers their middle."""
 
 import json
 from dataclasses import replace
@@ -17,10 +17,11 @@ from tests.training.tiny_task import review_task, task_from
 SPANS: Value = [Span(0, 2, "PER"), Span(3, 4, "LOC")]
 
 
-def task_of(*answers: Value, kind: str = "str") -> Task:
+def task_of(*answers: Value, kind: str = "str", metric: str = "accuracy") -> Task:
     """A task whose train split has these answers."""
     rows: list[tuple[Value, Value]] = [(f"text {at}", each) for at, each in enumerate(answers)]
-    return task_from(Signature.parse(f"text -> answer: {kind}"), [*rows, *rows[:2]], dev=1)
+    signature = Signature.parse(f"text -> answer: {kind}")
+    return task_from(signature, [*rows, *rows[:2]], dev=1, metric=metric)
 
 
 def test_the_commonest_answer_is_given_to_everything() -> None:
@@ -40,6 +41,28 @@ def test_dev_is_not_looked_at() -> None:
     assert [example.outputs["sentiment"] for example in task.train].count("positive") == 2
     other = replace(task, dev=tuple(e for e in task.dev if e.outputs["sentiment"] == "negative"))
     assert most_common(other).answer == "positive"
+
+
+@pytest.mark.parametrize("metric", ["pearson", "spearman"])
+def test_numbers_are_answered_by_their_mean_and_whole_ones_by_their_median(metric: str) -> None:
+    """Broken by the commonest answer, by the mean of whole numbers, and by a half between two."""
+    mean = most_common(task_of(0.0, 0.0, 1.5, 4.5, kind="float", metric=metric))
+    median = most_common(task_of(0, 0, 3, 4, 4, 4, kind="int", metric=metric))
+    assert (mean.answer, median.answer) == (1.5, 3)
+    assert type(median.answer) is int
+    for solver in (mean, median):
+        packed = solver.pack()
+        assert restore(replace(packed, settings=json.loads(json.dumps(packed.settings)))) == solver
+
+
+def test_numbers_that_are_right_or_wrong_are_answered_by_the_commonest() -> None:
+    assert most_common(task_of(0.0, 0.0, 1.5, 4.5, kind="float")).answer == 0.0
+    assert most_common(task_of(1, 1, 3, 4, 9, kind="int", metric="macro-f1")).answer == 1
+
+
+def test_a_mean_of_huge_numbers_is_a_number() -> None:
+    """Broken by statistics.fmean, whose sum overflows."""
+    assert most_common(task_of(1.5e308, 1.5e308, kind="float", metric="pearson")).answer == 1.5e308
 
 
 @pytest.mark.parametrize(
