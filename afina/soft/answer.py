@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.encoder import Encoder
-from afina.backbones.frozen import Tokens
 from afina.backbones.injection import Injections
 from afina.soft.heads import ClassificationHead
 from afina.soft.reading import Read
@@ -20,10 +19,17 @@ Answered = tuple[Value, dict[str, object]]  # a value and its evidence
 
 @runtime_checkable
 class Answer(Protocol):
-    """From rows and their injections to a loss, or to values with evidence."""
+    """From rows and their injections to a loss, or to values with evidence.
 
-    def loss(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        """What training lowers, a scalar."""
+    What the frozen model says is gathered for a whole batch, whichever learners its rows belong
+    to; each learner's own answer then makes a loss of its own rows.
+    """
+
+    def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
+        """What the frozen model says, a row a row; no parameter of the answer has part in it."""
+
+    def loss(self, gathered: Tensor, rows: Sequence[Read]) -> Tensor:
+        """What training lowers, a scalar: the mean over what is wanted of the rows."""
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
@@ -39,15 +45,18 @@ class HeadAnswer(nn.Module):
         self.head = head
         self.labels = labels
 
-    def loss(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        logits = self.head(backbone.features([row.tokens for row in rows], injections))
-        return F.cross_entropy(logits, torch.tensor([row.label for row in rows]).to(logits.device))
+    def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
+        """Features ``[B, H]``."""
+        return backbone.features([row.tokens for row in rows], injections)
+
+    def loss(self, gathered: Tensor, rows: Sequence[Read]) -> Tensor:
+        wanted = torch.tensor([row.label for row in rows], device=gathered.device)
+        return F.cross_entropy(self.head(gathered), wanted)
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
     ) -> list[Answered]:
-        logits = self.head(backbone.features([row.tokens for row in rows], injections))
-        return chosen(logits, self.labels)
+        return chosen(self.head(self.gather(backbone, rows, injections)), self.labels)
 
 
 class LabelWords(nn.Module):
@@ -58,14 +67,19 @@ class LabelWords(nn.Module):
         self.labels = labels
         self.tokens = tokens
 
-    def loss(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        """Encoders score all labels at the mask; the others are taught the label's own tokens."""
+    def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
+        """An encoder's scores of all labels ``[B, C]``; of the others the right label's ``[B]``."""
         tokens = [row.tokens for row in rows]
         if isinstance(backbone, Encoder):
-            scores = backbone.choose(tokens, self.tokens, injections)
-            wanted = torch.tensor([row.label for row in rows], device=scores.device)
-            return F.cross_entropy(scores, wanted)
-        return mean_loss(backbone, rows, [self.tokens[row.label] for row in rows], injections)
+            return backbone.choose(tokens, self.tokens, injections)
+        return backbone.likelihood(tokens, [self.tokens[row.label] for row in rows], injections)
+
+    def loss(self, gathered: Tensor, rows: Sequence[Read]) -> Tensor:
+        """Encoders weigh all labels at the mask; the others are taught the label's own tokens."""
+        if gathered.ndim == 2:
+            wanted = torch.tensor([row.label for row in rows], device=gathered.device)
+            return F.cross_entropy(gathered, wanted)
+        return -gathered.sum() / sum(len(self.tokens[row.label]) for row in rows)
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
@@ -81,22 +95,19 @@ class Writing(nn.Module):
         super().__init__()
         self.tokens = tokens
 
-    def loss(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        return mean_loss(backbone, rows, [row.target for row in rows], injections)
+    def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
+        """Log-probability of each row's target ``[B]``."""
+        tokens, targets = [row.tokens for row in rows], [row.target for row in rows]
+        return backbone.likelihood(tokens, targets, injections)
+
+    def loss(self, gathered: Tensor, rows: Sequence[Read]) -> Tensor:
+        return -gathered.sum() / sum(len(row.target) for row in rows)
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
     ) -> list[Answered]:
         written = backbone.write([row.tokens for row in rows], injections, tokens=self.tokens)
         return [(backbone.frozen.decode(ids).strip(), {}) for ids in written]
-
-
-def mean_loss(
-    backbone: Backbone, rows: Sequence[Read], targets: Sequence[Tokens], injections: Injections
-) -> Tensor:
-    """Mean negative log-likelihood of the target tokens, a scalar."""
-    found = backbone.likelihood([row.tokens for row in rows], targets, injections)
-    return -found.sum() / sum(map(len, targets))
 
 
 def chosen(scores: Tensor, labels: tuple[str, ...]) -> list[Answered]:

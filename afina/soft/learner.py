@@ -63,4 +63,5 @@ class Learner(nn.Module):
         """The loss of a batch; the prompt is made once for all its rows."""
         assert isinstance(self.prompt, SoftPrompt)
         assert isinstance(self.answer, Answer)
-        return self.answer.loss(self.backbone, rows, [self.prompt.injection()] * len(rows))
+        injections = [self.prompt.injection()] * len(rows)
+        return self.answer.loss(self.answer.gather(self.backbone, rows, injections), rows)

@@ -1,18 +1,20 @@
 """A tuned soft prompt as a solver."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from afina.backbones.backbone import Backbone, with_precision
 from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, Injection
 from afina.errors import ArtefactError, MismatchError, SignatureError
-from afina.soft.answer import Answer, Answered, HeadAnswer, LabelWords, Writing
-from afina.soft.heads import ClassificationHead
+from afina.soft.answer import Answer, Answered
+from afina.soft.packed_answer import pack_answer, unpack_answer
+from afina.soft.packed_arrays import finite, integer, integers
+from afina.soft.packed_prompt import pack_prompt, unpack_prompt
 from afina.soft.reading import Read, Reader
 from afina.solver import Packed, Prediction, Usage, Values
 from afina.task.signature import Signature
@@ -26,7 +28,7 @@ class SoftSolver:
 
     backbone: Backbone
     reader: Reader
-    prompt: Embeddings | None
+    prompt: Injection | None
     answer: Answer
     parameters: int
     ready: Injection | None  # what the backbone takes: the prompt, absorbed where it can be
@@ -70,35 +72,24 @@ class SoftSolver:
             "signature": str(self.reader.signature),
             "room": self.reader.room,
             "tail": list(self.reader.tail),
-            "length": self.prompt.length if self.prompt else 0,
         }
-        arrays = {}
-        if self.prompt is not None:
-            arrays["prompt"] = self.prompt.vectors.detach().cpu().numpy()
-        match self.answer:
-            case HeadAnswer(head=head, labels=labels):
-                settings |= {"answer": "head", "labels": list(labels)}
-                arrays["head.weight"] = head.weight.detach().cpu().numpy()
-                arrays["head.bias"] = head.bias.detach().cpu().numpy()
-            case LabelWords(labels=labels, tokens=tokens):
-                settings |= {"answer": "label-words", "labels": list(labels), "words": tokens}
-            case Writing(tokens=tokens):
-                settings |= {"answer": "writing", "tokens": tokens}
-        return Packed("soft", settings, arrays)
+        prompt, answer = pack_prompt(self.prompt), pack_answer(self.answer)
+        arrays = {**prompt.arrays, **answer.arrays}
+        return Packed("soft", {**settings, **prompt.settings, **answer.settings}, arrays)
 
 
 def make_solver(
-    backbone: Backbone, reader: Reader, *, prompt: Embeddings | None, answer: Answer
+    backbone: Backbone, reader: Reader, *, prompt: Injection | None, answer: Answer
 ) -> SoftSolver:
     """A solver; a causal decoder's prompt is absorbed once, here."""
     ready: Injection | None = prompt
-    if prompt is not None and isinstance(backbone, Decoder):
+    if isinstance(prompt, Embeddings) and not prompt.anywhere and isinstance(backbone, Decoder):
         with torch.no_grad():
             ready = backbone.absorb(prompt)
-    trained = 0 if prompt is None else prompt.vectors.numel()
-    if isinstance(answer, HeadAnswer):
-        trained += sum(parameter.numel() for parameter in answer.parameters())
-    return SoftSolver(backbone, reader, prompt, answer, trained, ready)
+    kept = sum(array.size for array in pack_prompt(prompt).arrays.values())
+    if isinstance(answer, nn.Module):
+        kept += sum(parameter.numel() for parameter in answer.parameters())
+    return SoftSolver(backbone, reader, prompt, answer, kept, ready)
 
 
 def batches_by_length(reads: Sequence[Read]) -> list[list[int]]:
@@ -125,67 +116,9 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
     backbone = with_precision(backbone, str(facts.get("precision")))
     try:
         signature = Signature.parse(str(facts["signature"]))
-        reader = Reader(frozen, signature, _integer(facts["room"]), _integers(facts["tail"]))
-        length = _integer(facts["length"])
-        shape = (length, frozen.width)
-        prompt = Embeddings(_array(arrays, "prompt", shape)) if length else None
-        answer = _answer(facts, arrays, frozen.hidden)
+        reader = Reader(frozen, signature, integer(facts["room"]), integers(facts["tail"]))
+        prompt = unpack_prompt(facts, arrays, backbone)
+        answer = unpack_answer(facts, arrays, frozen.hidden)
     except (KeyError, TypeError, ValueError, SignatureError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
     return make_solver(backbone, reader, prompt=prompt, answer=answer)
-
-
-def finite(packed: Packed) -> dict[str, Tensor]:
-    """The arrays as tensors.
-
-    Raises:
-        ArtefactError: a number is NaN or infinite.
-    """
-    arrays = {name: torch.from_numpy(array.copy()) for name, array in packed.arrays.items()}
-    if not all(bool(array.isfinite().all()) for array in arrays.values()):
-        raise ArtefactError("the bundle holds NaN or infinite numbers; tune the prompt anew")
-    return arrays
-
-
-def _answer(facts: Mapping[str, object], arrays: Mapping[str, Tensor], width: int) -> Answer:
-    match facts["answer"]:
-        case "head":
-            labels = _labels(facts)
-            weight = _array(arrays, "head.weight", (len(labels), width))
-            bias = _array(arrays, "head.bias", (len(labels),))
-            return HeadAnswer(ClassificationHead(weight, bias), labels)
-        case "label-words":
-            labels, words = _labels(facts), _list(facts["words"])
-            if len(words) != len(labels):
-                raise ValueError(f"words for {len(labels)} labels, of which it has {len(words)}")
-            return LabelWords(labels, [list(_integers(word)) for word in words])
-        case "writing":
-            return Writing(_integer(facts["tokens"]))
-    raise ValueError(f"answer {facts['answer']!r}")
-
-
-def _array(arrays: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
-    array = arrays[name]
-    if array.dtype != torch.float32 or tuple(array.shape) != shape:
-        raise ValueError(f"{name}, {array.dtype} of {tuple(array.shape)}, not float32 of {shape}")
-    return array
-
-
-def _labels(facts: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(str(label) for label in _list(facts["labels"]))
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"{value!r}, which should be a whole number")
-    return value
-
-
-def _integers(value: object) -> tuple[int, ...]:
-    return tuple(_integer(part) for part in _list(value))
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r}, which should be a list")
-    return value

@@ -10,8 +10,9 @@ from afina.backbones.frozen import digest_of
 from afina.errors import ArtefactError
 from afina.soft.answer import HeadAnswer
 from afina.soft.learner import Group
+from afina.soft.packed_arrays import finite
 from afina.soft.reading import Read, Reader, labelled_rows, labels_of
-from afina.soft.soft_solver import SoftSolver, finite, make_solver, unpack
+from afina.soft.soft_solver import SoftSolver, make_solver, unpack
 from afina.solver import Packed, Prediction, Values
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
@@ -49,7 +50,7 @@ class WholeLearner(nn.Module):
         ]
 
     def loss(self, rows: Sequence[Read]) -> Tensor:
-        return self.answer.loss(self.backbone, rows, [None] * len(rows))
+        return self.answer.loss(self.answer.gather(self.backbone, rows, [None] * len(rows)), rows)
 
 
 @dataclass(frozen=True)

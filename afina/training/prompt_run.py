@@ -1,30 +1,23 @@
 """Prompt tuning from a task to a solver: read the rows, start the prompt and the head, train."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from afina.backbones.backbone import Backbone
-from afina.backbones.encoder import Encoder
-from afina.backbones.injection import Injection
-from afina.backbones.words import continuation, label_tokens
-from afina.errors import InputError, ModelError
+from afina.errors import InputError
 from afina.soft import init
-from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.learner import Learner
 from afina.soft.prompt_tuning import PromptTuning
-from afina.soft.reading import Read, Reader, check_written, labelled_rows, labels_of
-from afina.soft.soft_solver import SoftSolver, make_solver
+from afina.soft.reading import labels_of
+from afina.soft.soft_solver import SoftSolver
 from afina.solver import Packed
-from afina.task.example import Example
-from afina.task.signature import Choice
 from afina.task.task import Task
+from afina.training.answering import prepare
 from afina.training.checkpoint import Checkpoints
-from afina.training.features import start_head
-from afina.training.linear_probe import fit_on_dev
-from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, train
+from afina.training.soft_run import tune_soft
+from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 
 
@@ -52,10 +45,7 @@ def tune_prompt(
     watch: Watch,
     other: Packed | None = None,
 ) -> tuple[SoftSolver, Outcome]:
-    """Train a soft prompt for a task; the solver answers with the best on dev.
-
-    A trained head is set beside heads fitted anew to the features under the trained prompt, as the
-    linear probe is fitted to those without one; dev decides.
+    """Train the vectors of a soft prompt for a task.
 
     ``other`` is another prompt to start from, in place of ``start``.
 
@@ -64,28 +54,9 @@ def tune_prompt(
         ModelError: the model cannot answer in the way asked for, or has no room.
     """
     prompt = PromptTuning(start_vectors(task, backbone, settings, other), scale=word_size(backbone))
-    reader, rows, answer = prepare(task, backbone, settings, prompt.injection())
-    learner = Learner(backbone, prompt, answer, rates=(settings.rate, settings.head_rate))
-
-    def solver() -> SoftSolver:
-        with torch.no_grad():
-            vectors = prompt.injection()
-        return make_solver(backbone, reader, prompt=vectors, answer=answer)
-
-    outcome = train(
-        learner,
-        rows,
-        lambda: dev_score(solver(), task),
-        settings=settings.train,
-        keeper=keeper,
-        watch=watch,
-    )
-    if isinstance(answer, HeadAnswer):
-        with torch.no_grad():
-            fitted = fit_on_dev(task, backbone, reader, rows, prompt.injection())
-        if fitted.score > outcome.moment.best_score:
-            answer = fitted.answer
-    return solver(), outcome
+    prepared = prepare(task, backbone, settings, prompt.injection())
+    learner = Learner(backbone, prompt, prepared.answer, rates=(settings.rate, settings.head_rate))
+    return tune_soft(task, learner, prepared, settings=settings.train, keeper=keeper, watch=watch)
 
 
 def start_vectors(
@@ -116,93 +87,3 @@ def word_size(backbone: Backbone) -> float:
     """Root mean square of the model's word vectors."""
     table = backbone.frozen.model.get_input_embeddings().weight
     return float(table.detach().float().pow(2).mean().sqrt())
-
-
-def prepare(
-    task: Task, backbone: Backbone, settings: PromptTuningSettings, injection: Injection
-) -> tuple[Reader, list[Read], HeadAnswer | LabelWords | Writing]:
-    """The reader, the training rows and the way to answer.
-
-    Raises:
-        InputError: the target cannot be answered in this way.
-        ModelError: no room is left for the text, or an encoder is to write.
-    """
-    frozen, name = backbone.frozen, task.signature.target.name
-    kind = answer_kind(task, backbone, settings)
-    tail = "" if kind == "head" else f"\n{name}:"
-    labels = () if kind == "text" else labels_of(task.signature)
-    words = label_tokens(frozen, tail, labels, task.words) if kind == "words" else []
-    ids = frozen.encode(tail) if tail else []
-    if isinstance(backbone, Encoder) and tail:
-        ids = [*ids, _mask_of(backbone)]
-    spare = settings.new_tokens if kind == "text" else max(map(len, words), default=0)
-    room = frozen.positions - injection.length - len(frozen.lead) - len(frozen.trail) - spare
-    if room <= len(ids):
-        raise ModelError(
-            f"a prompt of {injection.length} leaves no room for the text: {frozen.name} has "
-            f"{frozen.positions} places; shorten the prompt"
-        )
-    reader = Reader(frozen, task.signature, room, tuple(ids))
-    if kind == "text":
-        answer = Writing(settings.new_tokens)
-        return reader, [_with_text(reader, each, answer.tokens) for each in task.train], answer
-    rows = labelled_rows(task, reader, labels)
-    if kind == "words":
-        return reader, rows, LabelWords(labels, words)
-    return (
-        reader,
-        rows,
-        HeadAnswer(
-            start_head(backbone, rows, injection, classes=len(labels), strength=settings.probe),
-            labels,
-        ),
-    )
-
-
-def answer_kind(task: Task, backbone: Backbone, settings: PromptTuningSettings) -> str:
-    """head, words or text; encoders answer by a head, models that write by label words.
-
-    Raises:
-        InputError: the setting is none of these, or the target cannot be read back from a text.
-        ModelError: an encoder is asked to write.
-    """
-    kind = _asked_kind(task, backbone, settings)
-    if kind == "text":
-        check_written(task.signature)
-        if isinstance(backbone, Encoder):
-            raise ModelError(
-                f"{backbone.frozen.name} is an encoder and writes no text; "
-                "use a decoder or encoder-decoder, or a target that is a choice"
-            )
-    return kind
-
-
-def _asked_kind(task: Task, backbone: Backbone, settings: PromptTuningSettings) -> str:
-    if settings.answer not in ("auto", "head", "words", "text"):
-        raise InputError(f"expected answer auto, head, words or text, got {settings.answer!r}")
-    if settings.answer != "auto":
-        return settings.answer
-    if not isinstance(task.signature.target.type, Choice):
-        return "text"
-    return "head" if isinstance(backbone, Encoder) else "words"
-
-
-def _mask_of(backbone: Encoder) -> int:
-    mask = backbone.frozen.tokenizer.mask_token_id
-    if mask is None or not backbone.frozen.writes:
-        raise ModelError(
-            f"{backbone.frozen.name} has no masked-language head, so it cannot answer by words; "
-            "use answer=head"
-        )
-    return int(mask)
-
-
-def _with_text(reader: Reader, example: Example, tokens: int) -> Read:
-    """A row and the text wanted of it: the first of several, cut to ``tokens``."""
-    frozen, name = reader.frozen, reader.signature.target.name
-    wanted = example.outputs[name]
-    text = wanted[0] if isinstance(wanted, list) and wanted else wanted
-    target = continuation(frozen, f"\n{name}:", str(text))
-    end = frozen.tokenizer.eos_token_id
-    whole = [*target, *([] if end is None else [end])]
-    return replace(reader.read(example.inputs), target=whole[:tokens])

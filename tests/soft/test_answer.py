@@ -46,7 +46,7 @@ def test_a_head_reads_the_features(family: str) -> None:
     rows = reads(backbone)
     features = backbone.features([row.tokens for row in rows], [soft] * 3)
     logits = (features @ answer.head.weight.T + answer.head.bias).detach()
-    loss = answer.loss(backbone, rows, [soft] * 3).detach()
+    loss = answer.loss(answer.gather(backbone, rows, [soft] * 3), rows).detach()
     by_hand = -torch.stack([logits[at].log_softmax(0)[want] for at, want in enumerate(WANTED)])
     torch.testing.assert_close(loss, by_hand.mean(), **CLOSE)
     answered = answer.answer(backbone, rows, [soft] * 3)
@@ -65,7 +65,7 @@ def test_label_words_are_chosen_by_their_likelihood(family: str) -> None:
             [backbone.likelihood([row.tokens], [label], [soft]) for row in rows for label in tokens]
         ).view(3, 3)
         answered = answer.answer(backbone, rows, [soft] * 3)
-        loss = answer.loss(backbone, rows, [soft] * 3)
+        loss = answer.loss(answer.gather(backbone, rows, [soft] * 3), rows)
     assert [value for value, _ in answered] == [LABELS[at] for at in scores.argmax(-1).tolist()]
     for (_, evidence), row in zip(answered, scores.softmax(-1).tolist(), strict=True):
         assert evidence["probabilities"] == pytest.approx(
@@ -89,7 +89,7 @@ def test_writing_gives_the_model_s_own_text(family: str) -> None:
     answer = Writing(4)
     with torch.no_grad():
         written = backbone.write([row.tokens for row in rows], [soft] * 3, tokens=4)
-        loss = answer.loss(backbone, rows, [soft] * 3)
+        loss = answer.loss(answer.gather(backbone, rows, [soft] * 3), rows)
         each = [backbone.likelihood([row.tokens], [row.target], [soft]) for row in rows]
         values = [value for value, _ in answer.answer(backbone, rows, [soft] * 3)]
     assert values == [backbone.frozen.decode(ids).strip() for ids in written]

@@ -47,5 +47,6 @@ def test_the_loss_is_the_answer_s_under_the_prompt() -> None:
     backbone, soft, answer = shared("bert"), prompt(), head_answer()
     rows = [Read([7, 8, 9], label=0), Read([10], label=1)]
     learner = Learner(backbone, soft, answer, rates=(0.1, 0.01))
-    wanted = answer.loss(backbone, rows, [Embeddings(soft.injection().vectors.detach())] * 2)
+    fixed = Embeddings(soft.injection().vectors.detach())
+    wanted = answer.loss(answer.gather(backbone, rows, [fixed] * 2), rows)
     torch.testing.assert_close(learner.loss(rows), wanted, atol=1e-6, rtol=0.0)

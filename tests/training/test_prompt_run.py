@@ -21,12 +21,11 @@ from afina.solver import Packed, Prediction
 from afina.task.example import Example
 from afina.task.signature import Signature
 from afina.task.task import Task
+from afina.training.answering import answer_kind, prepare
 from afina.training.checkpoint import Checkpoints
 from afina.training.linear_probe import fit_on_dev
 from afina.training.prompt_run import (
     PromptTuningSettings,
-    answer_kind,
-    prepare,
     start_vectors,
     tune_prompt,
     word_size,
@@ -281,7 +280,7 @@ def test_a_prompt_as_long_as_the_model_is_refused() -> None:
     backbone = shared("bert")
     with pytest.raises(ModelError, match="a prompt of 62 leaves no room for the text: tiny:bert"):
         prepare(review_task(8, 4), backbone, SETTINGS, injection(backbone, 62))
-    reader, _, _ = prepare(review_task(8, 4), backbone, SETTINGS, injection(backbone, 61))
+    reader = prepare(review_task(8, 4), backbone, SETTINGS, injection(backbone, 61)).reader
     assert reader.room == 1
 
 
@@ -313,7 +312,7 @@ def test_a_wanted_text_is_cut_to_what_may_be_written(tmp_path: Path) -> None:
     task = text_task(8, 4)
     long = Example.of({"review": "bad"}, {"answer": "good film " * 40})
     task = replace(task, train=(long, *task.train))
-    _, rows, _ = prepare(task, shared("gpt2"), SETTINGS, injection(shared("gpt2"), 3))
+    rows = prepare(task, shared("gpt2"), SETTINGS, injection(shared("gpt2"), 3)).rows
     assert len(rows[0].target) == 3
     assert rows[1].target[-1] == 2  # an answer that fits ends with the end token
 
@@ -323,7 +322,7 @@ def test_of_several_wanted_texts_the_first_is_learned() -> None:
     signature = Signature.parse("review -> answer: spans")
     task = task_from(signature, [("bad film", ["bad"])] * 3 + [("good", ["good", "film"])], dev=2)
     backbone = shared("gpt2")
-    _, rows, _ = prepare(task, backbone, SETTINGS, injection(backbone, 1))
+    rows = prepare(task, backbone, SETTINGS, injection(backbone, 1)).rows
     assert rows[0].target == [*backbone.frozen.encode("bad"), 2]
 
 
