@@ -65,3 +65,24 @@ class Learner(nn.Module):
         assert isinstance(self.answer, Answer)
         injections = [self.prompt.injection()] * len(rows)
         return self.answer.loss(self.answer.gather(self.backbone, rows, injections), rows)
+
+
+def joint_losses(batches: Sequence[tuple[Learner, Sequence[Read]]]) -> list[Tensor]:
+    """Each learner's loss of its batch, the frozen model asked once for all of them.
+
+    The learners share the model and the kind of answer; each has a prompt and a head of its own.
+    """
+    first = batches[0][0]
+    assert isinstance(first.answer, Answer)
+    rows = [row for _, batch in batches for row in batch]
+    injections: list[Injection] = []
+    for learner, batch in batches:
+        assert isinstance(learner.prompt, SoftPrompt)
+        injections += [learner.prompt.injection()] * len(batch)
+    gathered = first.answer.gather(first.backbone, rows, injections)
+    parts = gathered.split([len(batch) for _, batch in batches])
+    losses = []
+    for (learner, batch), part in zip(batches, parts, strict=True):
+        assert isinstance(learner.answer, Answer)
+        losses.append(learner.answer.loss(part, batch))
+    return losses

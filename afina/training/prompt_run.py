@@ -16,7 +16,7 @@ from afina.solver import Packed
 from afina.task.task import Task
 from afina.training.answering import prepare
 from afina.training.checkpoint import Checkpoints
-from afina.training.soft_run import tune_soft
+from afina.training.soft_run import Built, tune_soft
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 
@@ -36,16 +36,10 @@ class PromptTuningSettings:
     train: TrainSettings = field(default_factory=TrainSettings)
 
 
-def tune_prompt(
-    task: Task,
-    backbone: Backbone,
-    settings: PromptTuningSettings,
-    *,
-    keeper: Checkpoints,
-    watch: Watch,
-    other: Packed | None = None,
-) -> tuple[SoftSolver, Outcome]:
-    """Train the vectors of a soft prompt for a task.
+def build_prompt(
+    task: Task, backbone: Backbone, settings: PromptTuningSettings, other: Packed | None = None
+) -> Built:
+    """The vectors of a soft prompt and the way it answers, ready to be trained.
 
     ``other`` is another prompt to start from, in place of ``start``.
 
@@ -56,7 +50,28 @@ def tune_prompt(
     prompt = PromptTuning(start_vectors(task, backbone, settings, other), scale=word_size(backbone))
     prepared = prepare(task, backbone, settings, prompt.injection())
     learner = Learner(backbone, prompt, prepared.answer, rates=(settings.rate, settings.head_rate))
-    return tune_soft(task, learner, prepared, settings=settings.train, keeper=keeper, watch=watch)
+    return Built(learner, prepared, settings.train)
+
+
+def tune_prompt(
+    task: Task,
+    backbone: Backbone,
+    settings: PromptTuningSettings,
+    *,
+    keeper: Checkpoints,
+    watch: Watch,
+    other: Packed | None = None,
+) -> tuple[SoftSolver, Outcome]:
+    """Train the vectors of a soft prompt for a task."""
+    built = build_prompt(task, backbone, settings, other)
+    return tune_soft(
+        task,
+        built.learner,
+        built.prepared,
+        settings=built.settings,
+        keeper=keeper,
+        watch=watch,
+    )
 
 
 def start_vectors(

@@ -67,10 +67,24 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went: the curve, the dev scores and where the best was."""
+    """How a run went: the curve, the dev scores, where the best was, and why it failed if so."""
 
     moment: Moment
     steps: int
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One learner with its own rows, score and settings; several may train side by side."""
+
+    learner: Trainable
+    rows: Sequence[Read]
+    score: Callable[[], float]
+    settings: TrainSettings
+
+
+Batches = Sequence[tuple[Trainable, Sequence[Read]]]
 
 
 def train(
@@ -90,51 +104,114 @@ def train(
     Raises:
         MismatchError: the checkpoint was made by other software, threads or settings.
         SpaceError: a checkpoint could not be written; the ones before are kept.
+        AfinaError: the loss is no finite number.
     """
-    run = _Run(learner, rows, settings, weights=keeper.weights)
+    lane = Lane(learner, rows, score, settings)
+    (outcome,) = train_together([lane], own_losses, keeper=keeper, watch=watch)
+    if outcome.failure:
+        raise AfinaError(outcome.failure)
+    return outcome
+
+
+def own_losses(batches: Batches) -> list[Tensor]:
+    """Each learner's loss of its batch, one after the other."""
+    return [learner.loss(rows) for learner, rows in batches]
+
+
+def train_together(
+    lanes: Sequence[Lane],
+    losses: Callable[[Batches], list[Tensor]],
+    *,
+    keeper: Checkpoints,
+    watch: Watch,
+) -> list[Outcome]:
+    """Train learners step by step side by side; ``losses`` may compute them in one pass.
+
+    They share no parameter, so each goes as it would alone, up to rounding. One whose loss is no
+    finite number ends there, and the others go on. All are kept in one checkpoint.
+
+    Raises:
+        MismatchError: the checkpoint was made by other software, threads or settings.
+        SpaceError: a checkpoint could not be written; the ones before are kept.
+    """
+    runs = [_Run(lane, weights=keeper.weights) for lane in lanes]
     saved = keeper.load()
     if saved is None:
-        run.check(score())
-        _keep(run, keeper, watch)
+        for run in runs:
+            run.check()
+        _keep(runs, keeper, watch)
     else:
-        run.restore(saved)
-        for path in saved.damaged:
-            watch.note(f"{path} is damaged; went on from {saved.path.name} instead")
-    clock, first = time.monotonic(), run.moment.step
-    while not run.finished:
+        _restore(runs, saved, watch)
+    clock, first = time.monotonic(), _step(runs)
+    while going := [run for run in runs if not run.finished]:
         reason = watch.stop()
         if reason is not None:
-            _keep(run, keeper, watch)
+            _keep(runs, keeper, watch)
             raise reason
         watch.at("before step")
-        loss = run.advance()
-        step = run.moment.step
-        due = run.check_is_due
-        if due:
-            run.check(score())
-        if due or step % settings.save_every == 0:
-            _keep(run, keeper, watch)
-        left = (time.monotonic() - clock) / (step - first) * (run.steps - step)
-        watch.show(Progress(step, run.steps, loss, run.moment.best_score, left))
+        _advance(going, losses)
+        due = [run for run in going if run.check_is_due]
+        for run in due:
+            run.check()
+        step = _step(runs)
+        if due or step % min(run.settings.save_every for run in runs) == 0:
+            _keep(runs, keeper, watch)
+        _show(going, watch, (time.monotonic() - clock) / max(step - first, 1))
     watch.at("after the last step")
-    learner.load_state_dict(run.best)
-    return Outcome(run.moment, run.steps)
+    return [run.end() for run in runs]
 
 
-def _keep(run: "_Run", keeper: Checkpoints, watch: Watch) -> None:
+def _advance(runs: "Sequence[_Run]", losses: Callable[[Batches], list[Tensor]]) -> None:
+    """One step of every run, by one backward pass."""
+    found = losses([(run.lane.learner, run.batch()) for run in runs])
+    for run in runs:
+        run.optimizer.zero_grad(set_to_none=True)
+    torch.stack(found).sum().backward()
+    for run, loss in zip(runs, found, strict=True):
+        run.take(float(loss.detach()))
+
+
+def _step(runs: "Sequence[_Run]") -> int:
+    return max(run.moment.step for run in runs)
+
+
+def _show(runs: "Sequence[_Run]", watch: Watch, seconds_a_step: float) -> None:
+    step, steps = _step(runs), max(run.steps for run in runs)
+    loss = sum(run.moment.losses[-1] for run in runs if run.moment.losses) / len(runs)
+    best = max(run.moment.best_score for run in runs)
+    watch.show(Progress(step, steps, loss, best, seconds_a_step * (steps - step)))
+
+
+def _keep(runs: "Sequence[_Run]", keeper: Checkpoints, watch: Watch) -> None:
     watch.at("before writing")
-    keeper.save(run.moment.step, run.tensors(), run.facts())
+    tensors = {
+        f"{number}.{name}": part
+        for number, run in enumerate(runs)
+        for name, part in run.tensors().items()
+    }
+    keeper.save(_step(runs), tensors, {"lanes": [run.facts() for run in runs]})
     watch.at("after writing")
+
+
+def _restore(runs: "Sequence[_Run]", saved: Checkpoint, watch: Watch) -> None:
+    kept = saved.facts["lanes"]
+    if len(kept) != len(runs):
+        raise MismatchError(
+            f"{saved.path} holds {len(kept)} learners trained side by side, not {len(runs)}; "
+            "ask for as many, or start a run of another name"
+        )
+    for number, (run, facts) in enumerate(zip(runs, kept, strict=True)):
+        run.restore(facts, _under(f"{number}.", saved.tensors))
+    for path in saved.damaged:
+        watch.note(f"{path} is damaged; went on from {saved.path.name} instead")
 
 
 class _Run:
     """The moving parts of one run."""
 
-    def __init__(
-        self, learner: Trainable, rows: Sequence[Read], settings: TrainSettings, *, weights: str
-    ) -> None:
-        self.learner = learner
-        self.rows = rows
+    def __init__(self, lane: Lane, *, weights: str) -> None:
+        learner, rows, settings = lane.learner, lane.rows, lane.settings
+        self.lane = lane
         self.settings = settings
         self.made_by = {**fingerprint(settings), "weights": weights}
         self.generator = torch.Generator().manual_seed(settings.seed)
@@ -148,40 +225,44 @@ class _Run:
         self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.moment = Moment()
+        self.failure = ""
         self.best = _copy(learner.state_dict())
         self._begin_pass()
 
     @property
     def finished(self) -> bool:
-        return self.moment.step >= self.steps or self.moment.worse >= self.settings.patience
+        over = self.moment.step >= self.steps or self.moment.worse >= self.settings.patience
+        return over or bool(self.failure)
 
     @property
     def check_is_due(self) -> bool:
-        return self.moment.step % self.between == 0 or self.moment.step == self.steps
+        due = self.moment.step % self.between == 0 or self.moment.step == self.steps
+        return due and not self.failure
 
-    def advance(self) -> float:
-        """One step; its loss."""
-        batch = self.batches[self.moment.step % self.a_pass]
-        loss = self.learner.loss([self.rows[place] for place in batch])
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+    def batch(self) -> list[Read]:
+        """The rows of the next step."""
+        places = self.batches[self.moment.step % self.a_pass]
+        return [self.lane.rows[place] for place in places]
+
+    def take(self, loss: float) -> None:
+        """Move the parameters by the gradients of a loss; one that is no number ends the run."""
+        moment = self.moment
+        if not math.isfinite(loss):
+            self.failure = (
+                f"the loss is {loss} at step {moment.step}; expected a finite number: "
+                "lower the learning rate"
+            )
+            return
         torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         self.optimizer.step()
         self.schedule.step()
-        value = float(loss.detach())
-        moment = self.moment
-        if not math.isfinite(value):
-            raise AfinaError(
-                f"the loss is {value} at step {moment.step}; expected a finite number: "
-                "lower the learning rate"
-            )
-        self.moment = replace(moment, step=moment.step + 1, losses=(*moment.losses, value))
+        self.moment = replace(moment, step=moment.step + 1, losses=(*moment.losses, loss))
         if self.moment.step % self.a_pass == 0:
             self._begin_pass()
-        return value
 
-    def check(self, score: float) -> None:
+    def check(self) -> None:
         """Note a dev score; the best state is kept, the earlier one where two are equal."""
+        score = self.lane.score()
         moment = self.moment
         better = score > moment.best_score
         self.moment = replace(
@@ -192,11 +273,11 @@ class _Run:
             scores=(*moment.scores, (moment.step, score)),
         )
         if better:
-            self.best = _copy(self.learner.state_dict())
+            self.best = _copy(self.lane.learner.state_dict())
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that must survive: parameters, the best, the optimizer, the generator."""
-        tensors = {f"now.{name}": part for name, part in self.learner.state_dict().items()}
+        tensors = {f"now.{name}": part for name, part in self.lane.learner.state_dict().items()}
         tensors |= {f"best.{name}": part for name, part in self.best.items()}
         tensors["generator"] = self.pass_start
         for number, state in self.optimizer.state_dict()["state"].items():
@@ -204,17 +285,26 @@ class _Run:
         return {name: part.detach().contiguous().clone() for name, part in tensors.items()}
 
     def facts(self) -> dict[str, Any]:
-        return {"moment": asdict(self.moment), "made_by": self.made_by}
+        return {
+            "moment": asdict(self.moment),
+            "failure": self.failure,
+            "made_by": self.made_by,
+        }
 
-    def restore(self, saved: Checkpoint) -> None:
-        """Go back to a checkpoint."""
-        refuse_other_maker(saved.facts["made_by"], self.made_by)
-        self.moment = _moment(saved.facts["moment"])
-        self.learner.load_state_dict(_under("now.", saved.tensors))
-        self.best = _under("best.", saved.tensors)
-        self._restore_optimizer(_under("optimizer.", saved.tensors))
-        self.generator.set_state(saved.tensors["generator"])
+    def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go back to what a checkpoint kept of this run."""
+        refuse_other_maker(facts["made_by"], self.made_by)
+        self.moment, self.failure = _moment(facts["moment"]), str(facts["failure"])
+        self.lane.learner.load_state_dict(_under("now.", tensors))
+        self.best = _under("best.", tensors)
+        self._restore_optimizer(_under("optimizer.", tensors))
+        self.generator.set_state(tensors["generator"])
         self._begin_pass()
+
+    def end(self) -> Outcome:
+        """Set the learner to its best."""
+        self.lane.learner.load_state_dict(self.best)
+        return Outcome(self.moment, self.steps, self.failure)
 
     def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
@@ -229,7 +319,7 @@ class _Run:
 
     def _begin_pass(self) -> None:
         self.pass_start = self.generator.get_state()
-        lengths = [len(row.tokens) for row in self.rows]
+        lengths = [len(row.tokens) for row in self.lane.rows]
         self.batches = plan(lengths, self.settings.batch, self.generator)
 
     def _rate(self, step: int) -> float:

@@ -1,11 +1,12 @@
 """What is trained is the prompt and the head, each at its rate; the backbone is beside them."""
 
+import pytest
 import torch
 
 from afina.backbones.injection import Embeddings
 from afina.soft.answer import HeadAnswer, LabelWords
 from afina.soft.heads import ClassificationHead
-from afina.soft.learner import Learner
+from afina.soft.learner import Learner, joint_losses
 from afina.soft.prompt_tuning import PromptTuning
 from afina.soft.reading import Read
 from tests.tiny import shared
@@ -50,3 +51,27 @@ def test_the_loss_is_the_answer_s_under_the_prompt() -> None:
     fixed = Embeddings(soft.injection().vectors.detach())
     wanted = answer.loss(answer.gather(backbone, rows, [fixed] * 2), rows)
     torch.testing.assert_close(learner.loss(rows), wanted, atol=1e-6, rtol=0.0)
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "t5"])
+def test_losses_in_one_pass_equal_those_of_one_after_the_other(family: str) -> None:
+    """Three prompts of different lengths on rows of their own, and their gradients.
+
+    Broken by the first learner's head, or its prompt, for all rows.
+    """
+    backbone = shared(family)
+    batches = []
+    for number in range(3):
+        generator = torch.Generator().manual_seed(number)
+        soft = PromptTuning(torch.randn(number + 2, 32, generator=generator), scale=0.5)
+        head = ClassificationHead(torch.randn(2, 32, generator=generator), torch.zeros(2))
+        learner = Learner(backbone, soft, HeadAnswer(head, ("a", "b")), rates=(0.1, 0.01))
+        rows = [Read([7 + number + at] * (at + 1), label=at % 2) for at in range(number + 2)]
+        batches.append((learner, rows))
+    single = torch.stack([learner.loss(rows) for learner, rows in batches])
+    wanted = torch.autograd.grad(single.sum(), [learner.prompt.scaled for learner, _ in batches])
+    joint = torch.stack(joint_losses(batches))
+    torch.testing.assert_close(joint, single, atol=1e-5, rtol=0.0)
+    got = torch.autograd.grad(joint.sum(), [learner.prompt.scaled for learner, _ in batches])
+    for one, other in zip(got, wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)

@@ -100,9 +100,11 @@ class Forgetful(Checkpoints):
     forgets: str = "nothing"
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-        kept = {name: part for name, part in tensors.items() if not name.startswith(self.forgets)}
+        kept = {
+            name: part for name, part in tensors.items() if not name.startswith(f"0.{self.forgets}")
+        }
         fresh = torch.Generator().manual_seed(SETTINGS.train.seed).get_state()
-        return super().save(step, {"generator": fresh, **kept}, facts)
+        return super().save(step, {"0.generator": fresh, **kept}, facts)
 
 
 def tune_whole(folder: Path, backbone: Backbone, fate: Fate) -> Result:

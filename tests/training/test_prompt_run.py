@@ -97,7 +97,7 @@ def test_every_family_is_tuned_in_every_way_it_answers(
     assert outcome.moment.step == outcome.steps == 8
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
-    assert not torch.allclose(saved.tensors["now.prompt.scaled"] * word_size(backbone), start)
+    assert not torch.allclose(saved.tensors["0.now.prompt.scaled"] * word_size(backbone), start)
     name = task.signature.target.name
     values = [values[name] for values, _ in said(solver, task)]
     wanted = {"positive", "negative"} if kind != "text" else set(values)
@@ -124,7 +124,7 @@ def test_the_solver_answers_with_the_best_on_dev(family: str, kind: str, tmp_pat
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
     assert solver.prompt is not None
-    best = saved.tensors["best.prompt.scaled"] * word_size(backbone)
+    best = saved.tensors["0.best.prompt.scaled"] * word_size(backbone)
     assert torch.equal(solver.prompt.vectors, best)
 
 
@@ -142,7 +142,7 @@ def test_of_the_trained_head_and_those_fitted_anew_dev_takes_the_better(
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
     assert isinstance(solver.answer, HeadAnswer)
-    trained = torch.equal(solver.answer.head.weight, saved.tensors["best.answer.head.weight"])
+    trained = torch.equal(solver.answer.head.weight, saved.tensors["0.best.answer.head.weight"])
     assert trained == (fitted.score <= outcome.moment.best_score)
 
 
@@ -181,7 +181,7 @@ def test_rates_of_0_leave_the_start_as_it_is(tmp_path: Path) -> None:
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
     for name in ("prompt.scaled", "answer.head.weight", "answer.head.bias"):
-        assert torch.equal(saved.tensors[f"now.{name}"], saved.tensors[f"best.{name}"])
+        assert torch.equal(saved.tensors[f"0.now.{name}"], saved.tensors[f"0.best.{name}"])
 
 
 def test_a_prompt_starts_from_labels_text_or_vocabulary() -> None:

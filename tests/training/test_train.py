@@ -121,7 +121,7 @@ def test_a_refused_loss_is_in_no_checkpoint(tmp_path: Path) -> None:
         run(Line(rate=1e30), tmp_path, score=lambda: 0.0)
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
-    assert all(math.isfinite(loss) for loss in saved.facts["moment"]["losses"])
+    assert all(math.isfinite(loss) for loss in saved.facts["lanes"][0]["moment"]["losses"])
 
 
 def test_the_rate_rises_and_then_falls_to_nothing(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_settings_of_nothing_arrive_unchanged(tmp_path: Path) -> None:
     run(Line(), tmp_path, settings=settings)
     saved = Checkpoints(tmp_path, Disk()).load()
     assert saved is not None
-    made = saved.facts["made_by"]["settings"]
+    made = saved.facts["lanes"][0]["made_by"]["settings"]
     assert (made["warmup"], made["weight_decay"], made["seed"]) == (0.0, 0.0, 0)
 
 
