@@ -39,6 +39,11 @@ class Backbone(Protocol):
     ) -> Tensor:
         """Log-probability of each row's target, summed over its tokens: ``[B]``."""
 
+    def token_likelihood(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Tensor:
+        """Log-probability of a target's tokens one by one, right-padded with zeros: ``[B, W]``."""
+
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
     ) -> Tensor:

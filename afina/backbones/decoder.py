@@ -87,13 +87,21 @@ class Decoder:
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
     ) -> Float[Tensor, "B"]:
         """Log-probability of each row's target tokens; logits only where a target stands."""
+        return self.token_likelihood(rows, targets, injections).sum(dim=1)
+
+    def token_likelihood(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W"]:
+        """The same token by token, right-padded with zeros."""
         whole = [[*row, *target] for row, target in zip(rows, targets, strict=True)]
         batch = self._batch([row[:-1] for row in whole], injections)
         width = max(len(target) for target in targets)
         logits = self._logits(batch, keep=width)  # [B, width, V]
         wanted, _ = padded(targets, -100, left=True, device=logits.device)
         found = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
-        return -found.view(wanted.shape).sum(dim=1)
+        lengths = torch.tensor([len(target) for target in targets], device=found.device)
+        order = torch.arange(width, device=found.device) - lengths[:, None]  # to the left's side
+        return -found.view(wanted.shape).gather(1, order % width)
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections

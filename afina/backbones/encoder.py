@@ -68,13 +68,22 @@ class Encoder:
         Raises:
             ModelError: a row has not as many masks as its target has tokens, or no head writes.
         """
+        return self.token_likelihood(rows, targets, injections).sum(dim=1)
+
+    def token_likelihood(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W"]:
+        """The same word by word, right-padded with zeros.
+
+        Raises:
+            ModelError: a row has not as many masks as its target has tokens, or no head writes.
+        """
         logits, counts = self._at_masks(rows, injections)
         if counts != [len(target) for target in targets]:
             raise ModelError("each row needs one mask token for each token of its target")
         wanted = torch.tensor([token for target in targets for token in target])
-        place = torch.arange(len(rows)).repeat_interleave(torch.tensor(counts))
         found = -F.cross_entropy(logits, wanted.to(logits.device), reduction="none")  # [M]
-        return found.new_zeros(len(rows)).index_add(0, place.to(found.device), found)
+        return nn.utils.rnn.pad_sequence(list(found.split(counts)), batch_first=True)
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections

@@ -81,6 +81,12 @@ class EncoderDecoder:
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
     ) -> Float[Tensor, "B"]:
         """Log-probability of each row's target tokens as the decoder's answer."""
+        return self._likelihood(self._read(rows, injections), targets).sum(dim=1)
+
+    def token_likelihood(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W"]:
+        """The same token by token, right-padded with zeros."""
         return self._likelihood(self._read(rows, injections), targets)
 
     def choose(
@@ -88,7 +94,8 @@ class EncoderDecoder:
     ) -> Float[Tensor, "B C"]:
         """Log-probability of each label's tokens as the decoder's answer; the row is read once."""
         read = self._read(rows, injections)
-        return torch.stack([self._likelihood(read, [label] * len(rows)) for label in labels], dim=1)
+        found = [self._likelihood(read, [label] * len(rows)).sum(dim=1) for label in labels]
+        return torch.stack(found, dim=1)
 
     def write(
         self, rows: Sequence[Tokens], injections: Injections, *, tokens: int
@@ -151,14 +158,14 @@ class EncoderDecoder:
                 **read.prompt.keywords,
             )
 
-    def _likelihood(self, read: Written, targets: Sequence[Tokens]) -> Float[Tensor, "B"]:
+    def _likelihood(self, read: Written, targets: Sequence[Tokens]) -> Float[Tensor, "B W"]:
         inputs = [[self._start, *target[:-1]] for target in targets]
         ids, _ = padded(inputs, self.frozen.pad, device=read.states.device)
         logits = self._decode(read, ids, cache=None, use_cache=False).logits.float()  # [B, T, V]
         wanted, real = padded(targets, 0, device=logits.device)
         found = logits.log_softmax(dim=-1).gather(2, wanted[:, :, None])[:, :, 0]  # [B, T]
-        summed: Tensor = (found * real).sum(dim=1)
-        return summed
+        kept: Tensor = found * real
+        return kept
 
     def _kept(self, text: Tokens, answer: Tokens = ()) -> tuple[list[Kept], list[Kept]]:
         """What the encoder's and the decoder's attention keep of a text and an answer."""
