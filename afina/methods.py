@@ -18,6 +18,7 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.soft.portrait import Portrait
     from afina.training.checkpoint import Checkpoints
     from afina.training.full_run import FullSettings
     from afina.training.prompt_run import PromptTuningSettings
@@ -188,6 +189,24 @@ def restore(packed: Packed, load: "Callable[[str], Backbone]" = load_model) -> S
 
             return unpack_whole(packed, load_model(model_of(packed)))
     raise ArtefactError(f"expected a bundle of a known kind, got {packed.kind!r}; update afina")
+
+
+def portrait_of(
+    packed: Packed, load: "Callable[[str], Backbone]" = load_model
+) -> "Portrait | None":
+    """What can be seen of a packed soft prompt; None, and no model loaded, where there is none.
+
+    Raises:
+        ModelError: its model cannot be loaded.
+        MismatchError: the model of that name has other weights now.
+    """
+    if packed.kind != "soft" or not {"prompt", "keys"} & set(packed.arrays):
+        return None
+    from afina.soft.portrait import portrait
+    from afina.soft.soft_solver import unpack
+
+    solver = unpack(packed, load(model_of(packed)))
+    return None if solver.prompt is None else portrait(solver.prompt, solver.backbone.frozen)
 
 
 def model_of(packed: Packed) -> str:

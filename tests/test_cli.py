@@ -167,9 +167,60 @@ def test_show_tells_all_of_a_run() -> None:
     for part in ("length=2, epochs=1", "done after", "loss ", "dev scores", "], n = 17"):
         assert part in out
     run = afina("show", "r", "--json").json
-    assert set(run) == RUN | {"reports", "made", "test_openings"}
+    assert set(run) == RUN | {"reports", "made", "test_openings", "prompt"}
     assert [set(report) for report in run["reports"]] == [ONE_RUN]
     assert len(run["made"]["losses"]) == run["made"]["steps"] == 4
+
+
+def test_show_names_the_words_near_to_a_soft_prompt_and_that_they_explain_nothing() -> None:
+    tuned("--set", "start=text", "--set", "text=good bad film", name="words")
+    out = afina("show", "words").out
+    for part in ("place", "nearest words", "not what the prompt means"):
+        assert part in out
+    prompt = afina("show", "words", "--json").json["prompt"]
+    assert [place["nearest"][0][0] for place in prompt["places"]] == ["good", "bad"]
+    assert (len(prompt["similarity"]), prompt["sites"]) == (2, [])
+    assert "not what the prompt means" in prompt["warning"]
+
+
+def test_show_draws_how_alike_the_places_of_a_prompt_are(here: Path) -> None:
+    tuned()
+    assert afina("show", "r", "--picture", "p.svg").code == 0
+    picture = (here / "p.svg").read_text()
+    assert picture.startswith("<svg ")
+    assert "Similarity of the places of r<" in picture
+    afina("show", "r", "--picture", "again.svg", "--json")
+    assert (here / "again.svg").read_text() == picture
+
+
+def test_show_refuses_to_draw_what_is_not_there(here: Path) -> None:
+    tuned()
+    tuned(name="m", method="majority")
+    refused(afina("show", "--picture", "p.svg"), 2, "expected the run to draw in p.svg")
+    refused(afina("show", "m", "--picture", "p.svg"), 2, "soft prompt, got 'm', majority")
+    refused(afina("show", "r", "--picture", "p.png"), 2, "ends in .svg, got 'p.png'")
+    refused(afina("show", "r", "--picture", "no/p.svg"), 2, "cannot write no/p.svg")
+    assert not list(here.glob("p.*"))
+
+
+def test_show_loads_no_model_where_there_is_no_soft_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    tuned(method="linear-probe")
+    tuned(name="m", method="majority")
+    monkeypatch.setattr("afina.backbones.backbone.load_frozen", None)
+    for name in ("r", "m"):
+        assert afina("show", name, "--json").json["prompt"] is None
+        assert "place" not in afina("show", name).out
+
+
+def test_show_tells_the_scores_of_a_run_whose_model_is_gone(here: Path) -> None:
+    shutil.copytree(model_folder(), here / "model")
+    tuned("--model", "model")
+    shutil.rmtree(here / "model")
+    out = afina("show", "r").out
+    assert "dev scores" in out
+    assert "the prompt cannot be shown: no model could be loaded from 'model'" in out
+    assert "'model'" in afina("show", "r", "--json").json["prompt"]["error"]
+    refused(afina("show", "r", "--picture", "p.svg"), 2, "'model'")
 
 
 def test_show_makes_no_store_where_none_is(here: Path) -> None:

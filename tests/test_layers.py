@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "afina"
 # Highest first; neighbours on a line do not import each other.
 LAYERS = [
     {"cli", "serving"},
-    {"console"},
+    {"console", "heatmap", "portrait_table"},
     {"tuning"},
     {"store"},
     {"methods"},
