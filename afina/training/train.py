@@ -13,7 +13,6 @@ from torch import Tensor
 
 from afina.errors import AfinaError, MismatchError
 from afina.soft.learner import Group
-from afina.soft.reading import Read
 from afina.training.batches import plan
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from afina.training.watch import Progress, Watch
@@ -49,13 +48,22 @@ class Moment:
 
 
 @runtime_checkable
+class Row(Protocol):
+    """What the loop asks of a row; a learner knows more of its own rows."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """Rows of as many tokens share a batch."""
+
+
+@runtime_checkable
 class Trainable(Protocol):
     """A module with a loss and groups of parameters."""
 
     def groups(self) -> list[Group]:
         """Parameters with their learning rates."""
 
-    def loss(self, rows: Sequence[Read]) -> Tensor:
+    def loss(self, rows: Sequence[Any]) -> Tensor:  # each learner has its own kind of rows
         """The loss of a batch, a scalar."""
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -79,17 +87,17 @@ class Lane:
     """One learner with its own rows, score and settings; several may train side by side."""
 
     learner: Trainable
-    rows: Sequence[Read]
+    rows: Sequence[Row]
     score: Callable[[], float]
     settings: TrainSettings
 
 
-Batches = Sequence[tuple[Trainable, Sequence[Read]]]
+Batches = Sequence[tuple[Trainable, Sequence[Any]]]  # rows of the learner's own kind
 
 
 def train(
     learner: Trainable,
-    rows: Sequence[Read],
+    rows: Sequence[Row],
     score: Callable[[], float],
     *,
     settings: TrainSettings,
@@ -239,7 +247,7 @@ class _Run:
         due = self.moment.step % self.between == 0 or self.moment.step == self.steps
         return due and not self.failure
 
-    def batch(self) -> list[Read]:
+    def batch(self) -> list[Row]:
         """The rows of the next step."""
         places = self.batches[self.moment.step % self.a_pass]
         return [self.lane.rows[place] for place in places]
