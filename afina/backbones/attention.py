@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
@@ -21,12 +21,25 @@ NAME = "afina"
 
 
 @dataclass(frozen=True)
+class Near:
+    """How far what stands in front is, for attention that weighs distances.
+
+    ``table`` is added for a distance of N places. A row's own places count from ``starts``, the
+    front's from 0; where a row starts at 0, its front is at no distance and nothing is added.
+    """
+
+    table: Float[Tensor, "Q N"]
+    starts: Int[Tensor, "B"]
+
+
+@dataclass(frozen=True)
 class Front:
     """Keys and values in front of one attention site's own, and which of them a row may see."""
 
     keys: Float[Tensor, "B K P D"]
     values: Float[Tensor, "B K P D"]
     visible: Bool[Tensor, "B P"] | None = None  # None: all of them
+    near: Near | None = None
 
 
 Fronts = Mapping[nn.Module, Sequence[Front | None]]  # one each time a pass meets the module
@@ -81,7 +94,7 @@ def attend(
     if front is not None:
         attention_mask = _widen_mask(query, key, attention_mask, front, causal=causal)
         if position_bias is not None:
-            position_bias = F.pad(position_bias, (front.keys.shape[2], 0))
+            position_bias = _widen_bias(position_bias, front)
         key = torch.cat([front.keys.to(key.dtype), key], dim=2)  # [B, K, P+S, D]
         value = torch.cat([front.values.to(value.dtype), value], dim=2)
         causal = False
@@ -111,6 +124,9 @@ def _front(module: nn.Module, prompt: Pass, rows: int) -> Front | None:
         front.keys.repeat_interleave(beams, dim=0),
         front.values.repeat_interleave(beams, dim=0),
         None if front.visible is None else front.visible.repeat_interleave(beams, dim=0),
+        None
+        if front.near is None
+        else Near(front.near.table, front.near.starts.repeat_interleave(beams)),
     )
 
 
@@ -141,6 +157,20 @@ def _widen_mask(
             ~before, torch.finfo(mask.dtype).min
         )
     return torch.cat([before, mask], dim=3)  # [B, 1, T, P+S]
+
+
+def _widen_bias(bias: Float[Tensor, "R Q T S"], front: Front) -> Tensor:
+    """The layer's bias with the front's columns before it: zeros, or what their distance adds."""
+    length, near = front.keys.shape[2], front.near
+    if near is None:
+        return F.pad(bias, (length, 0))
+    texts, columns = bias.shape[2], bias.shape[3]
+    step = torch.arange(columns - texts, columns, device=bias.device)
+    place = torch.arange(length, device=bias.device)
+    distance = near.starts[:, None, None] + step[:, None] - place  # [B, T, P]
+    added = near.table[:, distance.clamp(0, near.table.shape[1] - 1)].transpose(0, 1)
+    before = added.masked_fill((near.starts == 0)[:, None, None, None], 0.0)  # [B, Q, T, P]
+    return torch.cat([before.to(bias.dtype), bias.expand(len(before), -1, -1, -1)], dim=3)
 
 
 def _is_short_backward(query: Tensor, key: Tensor) -> bool:

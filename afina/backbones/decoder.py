@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from afina.backbones.attention import Front, Fronts, Kept, Pass
+from afina.backbones.decoder_turn import DecoderTurn, check_not_empty, check_places
 from afina.backbones.frozen import Frozen, Tokens
+from afina.backbones.generation import Generation
 from afina.backbones.injection import Embeddings, Injections, KeyValues, distinct
 from afina.backbones.layout import check_fits, check_room, own_tokens, padded, place
 from afina.backbones.sites import (
@@ -22,7 +24,7 @@ from afina.backbones.sites import (
     key_values_of,
     sites_of,
 )
-from afina.errors import ModelError
+from afina.backbones.writing import generate
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Decoder:
     def absorb(self, prompt: Embeddings | Tokens) -> KeyValues:
         """Keys and values of the leading special tokens and a prompt, by one pass.
 
-        Gradients reach the prompt's vectors. Written tokens and vectors are treated alike.
+        A prompt that stands before the special tokens is read without them. Gradients reach the
+        prompt's vectors. Written tokens and vectors are treated alike.
         """
         vectors = (
             prompt if isinstance(prompt, Embeddings) else Embeddings(self.frozen.embed(prompt))
@@ -121,33 +124,17 @@ class Decoder:
         self, rows: Sequence[Tokens], injections: Injections, *, tokens: int
     ) -> list[list[int]]:
         """The likeliest continuation, token by token, up to ``tokens`` or the end token."""
-        batch = self._batch(rows, injections)
-        check_room(self.frozen, int(batch.positions.max()) + 1 + tokens)
-        end, words, cache = self.frozen.tokenizer.eos_token_id, batch.words, None
-        mask, position = batch.mask, batch.positions
-        written: list[list[int]] = [[] for _ in rows]
-        done = torch.zeros(len(rows), dtype=torch.bool, device=mask.device)
-        for _ in range(tokens):
-            with self.frozen.computing():
-                output = self.frozen.model(
-                    **words,
-                    attention_mask=mask.long(),
-                    position_ids=position,
-                    past_key_values=cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                    **Pass(batch.fronts).keywords,
-                )
-            ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)  # [B, 1]
-            done = done | (ids[:, 0] == end)
-            for row, token, over in zip(written, ids[:, 0].tolist(), done.tolist(), strict=True):
-                if not over:
-                    row.append(token)
-            if bool(done.all()):
-                break
-            mask, words = F.pad(mask, (0, 1), value=True), {"input_ids": ids}
-            position, cache = position[:, -1:] + 1, output.past_key_values
-        return written
+        return [
+            list(text.tokens)
+            for (text,) in generate(self.begin(rows, injections), Generation(tokens=tokens))
+        ]
+
+    def begin(self, rows: Sequence[Tokens], injections: Injections) -> DecoderTurn:
+        """Read rows behind their prompts, to ``generate`` or ``stream`` from."""
+        with torch.no_grad():
+            batch = self._batch(rows, injections)
+        start = DecoderTurn(self.frozen, rows, batch.fronts)
+        return start.read(batch.words, batch.mask, batch.positions)
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:
@@ -161,7 +148,11 @@ class Decoder:
         for prompt in prompts:
             check_fits(self.frozen, prompt)
         lead = self.frozen.embed(self.frozen.lead)
-        whole = [torch.cat([lead, prompt.vectors.to(lead.dtype)]) for prompt in prompts]
+        before = [lead[:0] if prompt.before_lead else lead for prompt in prompts]
+        whole = [
+            torch.cat([first, prompt.vectors.to(lead.dtype)])
+            for first, prompt in zip(before, prompts, strict=True)
+        ]
         lengths = [len(vectors) for vectors in whole]
         longest = max(lengths)
         check_room(self.frozen, longest)
@@ -173,9 +164,9 @@ class Decoder:
                 torch.stack([each.keys[row, :, :length] for each in kept]),  # [S, K, P, D]
                 torch.stack([each.values[row, :, :length] for each in kept]),
                 start=length,
-                lead=True,
+                lead=not prompt.before_lead,
             )
-            for row, length in enumerate(lengths)
+            for row, (length, prompt) in enumerate(zip(lengths, prompts, strict=True))
         ]
 
     def _trunk(self, vectors: Float[Tensor, "B N H"]) -> list[Kept]:
@@ -220,8 +211,7 @@ class Decoder:
         return logits.float()
 
     def _batch(self, rows: Sequence[Tokens], injections: Injections) -> Batch:
-        if not all(rows):
-            raise ModelError("a row is empty; a decoder needs at least one token to continue from")
+        check_not_empty(rows)
         device = self.frozen.model.device
         fronts = self._in_front(injections)
         whole: list[Tokens] = [
@@ -231,8 +221,7 @@ class Decoder:
         starts = torch.tensor([0 if front is None else front.start for front in fronts])
         ids, mask = padded(whole, self.frozen.pad, left=True, device=device)
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + starts.to(device)[:, None]
-        check_room(self.frozen, int(positions.max()) + 1)
-        self._check_window(int(positions.max()) + 1)
+        check_places(self.frozen, int(positions.max()) + 1)
         soft = bool((ids < 0).any())
         words = (
             {"inputs_embeds": place(self.frozen, ids, injections)} if soft else {"input_ids": ids}
@@ -241,14 +230,6 @@ class Decoder:
 
     def _fronts(self, prompts: Sequence[KeyValues | None]) -> Fronts:
         return fronts_of(self.sites(), prompts) if any(prompts) else {}
-
-    def _check_window(self, places: int) -> None:
-        window = getattr(self.frozen.model.config, "sliding_window", None)
-        if window is not None and places > window:
-            raise ModelError(
-                f"prompt and text take {places} places, but layers of {self.frozen.name} look "
-                f"back {window} only; shorten the prompt or the text"
-            )
 
     def _in_front(self, injections: Injections) -> list[KeyValues | None]:
         """Each row's keys and values; vectors in front of the text are absorbed, all at once."""

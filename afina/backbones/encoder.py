@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from afina.backbones.attention import Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
 from afina.backbones.injection import Injections, KeyValues
-from afina.backbones.layout import Layout, compose, own_tokens, pooled
+from afina.backbones.layout import Layout, compose, counted, own_tokens, pooled
 from afina.backbones.sites import (
     Place,
     Site,
@@ -52,12 +52,12 @@ class Encoder:
 
     def states(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B T H"]:
         """The last layer's states of the rows' own tokens, right-padded with zeros."""
-        layout = compose(self.frozen, rows, injections)
+        layout = self._compose(rows, injections)
         return own_tokens(self._trunk(layout, self._pass(injections)), layout.starts, rows)
 
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B H"]:
         """The mean over the text's places, special tokens included and the prompt's left out."""
-        layout = compose(self.frozen, rows, injections)
+        layout = self._compose(rows, injections)
         return pooled(self._trunk(layout, self._pass(injections)), layout.text)
 
     def likelihood(
@@ -147,7 +147,7 @@ class Encoder:
     ) -> tuple[Float[Tensor, "M V"], list[int]]:
         """Logits at every mask token, row by row, and how many each row has."""
         mask = self._mask()
-        layout = compose(self.frozen, rows, injections)
+        layout = self._compose(rows, injections)
         places = [
             (number, start + at)
             for number, (row, start) in enumerate(zip(rows, layout.starts.tolist(), strict=True))
@@ -159,6 +159,9 @@ class Encoder:
             output = self.frozen.model(**self._inputs(layout, self._pass(injections)))
         counts = [sum(token == mask for token in row) for row in rows]
         return output.logits[:, 0].float(), counts
+
+    def _compose(self, rows: Sequence[Tokens], injections: Injections) -> Layout:
+        return counted(self.frozen, compose(self.frozen, rows, injections), injections)
 
     def _pass(self, injections: Injections) -> Pass:
         prompts = [each if isinstance(each, KeyValues) else None for each in injections]
@@ -174,6 +177,8 @@ class Encoder:
         inputs = {"inputs_embeds": layout.vectors, "attention_mask": layout.real.long()}
         if layout.kinds is not None:
             inputs["token_type_ids"] = layout.kinds
+        if layout.positions is not None:
+            inputs["position_ids"] = layout.positions
         return inputs | prompt.keywords
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -14,6 +14,7 @@ from afina.backbones.attention import Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
 from afina.backbones.injection import Injections, KeyValues
 from afina.backbones.layout import Layout, compose, own_tokens, padded, pooled
+from afina.backbones.positions import begins, counting_from, near
 from afina.backbones.sites import (
     Place,
     Site,
@@ -32,6 +33,7 @@ class Written:
     states: Float[Tensor, "B N H"]
     layout: Layout
     prompt: Pass
+    starts: Int[Tensor, "B"]  # the position of each answer's first place
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,11 @@ class EncoderDecoder:
     def _read(self, rows: Sequence[Tokens], injections: Injections) -> Written:
         layout = compose(self.frozen, rows, injections)
         prompts = [each if isinstance(each, KeyValues) else None for each in injections]
-        fronts = fronts_of(self.sites(), prompts) if any(prompts) else {}
-        return Written(self._encode(layout, Pass(fronts)), layout, Pass(fronts))
+        starts = begins(self.frozen, [0 if each is None else each.start for each in prompts])
+        fronts = (
+            near(self.sites(), fronts_of(self.sites(), prompts), starts) if any(prompts) else {}
+        )
+        return Written(self._encode(layout, Pass(fronts)), layout, Pass(fronts), starts)
 
     def _encode(self, layout: Layout, prompt: Pass) -> Float[Tensor, "B N H"]:
         with self.frozen.computing():
@@ -148,7 +153,7 @@ class EncoderDecoder:
 
     def _decode(self, read: Written, ids: Tensor, *, cache: Any, use_cache: bool) -> Any:
         # a cache and an output of transformers' own
-        with self.frozen.computing():
+        with self.frozen.computing(), counting_from(self.frozen, read.starts):
             return self.frozen.model(
                 encoder_outputs=BaseModelOutput(last_hidden_state=read.states),
                 attention_mask=read.layout.real.long(),
@@ -175,9 +180,8 @@ class EncoderDecoder:
         with torch.no_grad():
             states = self._encode(layout, Pass(kept=encoder))
             ids = torch.tensor([[self._start, *answer]], device=states.device)
-            self._decode(
-                Written(states, layout, Pass(kept=decoder)), ids, cache=None, use_cache=False
-            )
+            written = Written(states, layout, Pass(kept=decoder), begins(self.frozen, [0]))
+            self._decode(written, ids, cache=None, use_cache=False)
         return encoder, decoder
 
 

@@ -77,13 +77,16 @@ class Frozen:
     @cached_property
     def positions(self) -> int:
         """How many places an input may have, prompt and special tokens included."""
-        table = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
-        for name, module in self.model.named_modules():
-            if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-                table = module.num_embeddings
-                if module.padding_idx is not None:  # counting starts behind the padding's own row
-                    table -= module.padding_idx + 1
-        return int(min(table, self.tokenizer.model_max_length, UNLIMITED))
+        places = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
+        for table in self._position_tables():
+            places = table.num_embeddings - self.first_position
+        return int(min(places, self.tokenizer.model_max_length, UNLIMITED))
+
+    @cached_property
+    def first_position(self) -> int:
+        """The position of an input's first place: behind the padding's own row, if that has one."""
+        paddings = [table.padding_idx for table in self._position_tables()]
+        return max((each + 1 for each in paddings if each is not None), default=0)
 
     @cached_property
     def tells_pairs(self) -> bool:
@@ -96,7 +99,23 @@ class Frozen:
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, verbose=False
         )["input_ids"]
-        return ids
+        if self._specials.isdisjoint(ids):
+            return ids
+        return [each for token in ids for each in self._as_text(token)]
+
+    @cached_property
+    def _specials(self) -> frozenset[int]:
+        return frozenset(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
+
+    def _as_text(self, token: int) -> list[int]:
+        """A special token that a text spelt, in two plain halves; any other as it is.
+
+        Unigram and word-level vocabularies hold special tokens among their words.
+        """
+        if token not in self._specials:
+            return [token]
+        mark = str(self.tokenizer.convert_ids_to_tokens(token))
+        return [token] if len(mark) < 2 else [*self.encode(mark[:1]), *self.encode(mark[1:])]
 
     def decode(self, ids: Tokens) -> str:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
@@ -107,6 +126,13 @@ class Frozen:
         table = self.model.get_input_embeddings()
         vectors: Tensor = table(torch.as_tensor(ids, dtype=torch.long, device=self.model.device))
         return vectors
+
+    def _position_tables(self) -> list[torch.nn.Embedding]:
+        return [
+            module
+            for name, module in self.model.named_modules()
+            if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding)
+        ]
 
     @contextmanager
     def recomputing(self) -> Iterator[None]:

@@ -12,12 +12,17 @@ from torch import Tensor
 class Embeddings:
     """Vectors among the words of a text.
 
-    They stand behind the leading special tokens and in front of the text, or, where ``anywhere``,
-    at the places that a row names: its token ``slot(k)`` is the k-th vector.
+    They stand behind the leading special tokens and in front of the text; where ``before_lead``,
+    in front of the special tokens too, as PEFT has it; or, where ``anywhere``, at the places that a
+    row names: its token ``slot(k)`` is the k-th vector.
     """
 
     vectors: Float[Tensor, "P H"]
     anywhere: bool = False
+    before_lead: bool = False
+
+    def __post_init__(self) -> None:
+        assert not (self.anywhere and self.before_lead), "vectors have one place"
 
     @property
     def length(self) -> int:
@@ -29,8 +34,9 @@ class KeyValues:
     """Keys and values in front of the own ones of attention sites S: a prefix, an absorbed prompt.
 
     ``sites`` are their numbers among the backbone's sites, in the order in which a pass meets them;
-    None stands for all of them. The first token that follows has position ``start``. Where
-    ``lead``, they hold the leading special tokens too, and the text comes without.
+    None stands for all of them. The first token that follows has position ``start``; in an
+    encoder-decoder, the answer's. Where ``lead``, they hold the leading special tokens too, and the
+    text comes without.
     """
 
     keys: Float[Tensor, "S K P D"]

@@ -1,26 +1,37 @@
 """How rows of tokens and their prompts become one padded batch; positions and masks are ours."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from afina.backbones.frozen import Frozen, Tokens
-from afina.backbones.injection import Embeddings, Injection, Injections, distinct, slot
+from afina.backbones.injection import (
+    Embeddings,
+    Injection,
+    Injections,
+    KeyValues,
+    distinct,
+    slot,
+)
 from afina.errors import MismatchError, ModelError
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A right-padded batch of ``lead | prompt | row | trail | pad``, as input vectors."""
+    """A right-padded batch of ``lead | prompt | row | trail | pad``, as input vectors.
+
+    A prompt that is to stand before the lead does.
+    """
 
     vectors: Float[Tensor, "B N H"]
     real: Bool[Tensor, "B N"]  # no padding
     text: Bool[Tensor, "B N"]  # neither padding nor a prompt's vector
     kinds: Int[Tensor, "B N"] | None  # 1 behind a row's first separator, for models that tell
     starts: Int[Tensor, "B"]  # where the row's own tokens begin
+    positions: Int[Tensor, "B N"] | None = None  # None: counted as the model does
 
 
 def padded(
@@ -42,13 +53,11 @@ def padded(
 
 def compose(frozen: Frozen, rows: Sequence[Tokens], injections: Injections) -> Layout:
     """The batch for a model that reads both ways; keys and values take no place in it."""
-    fronts = [_slots(injection) for injection in injections]
-    whole = [
-        [*frozen.lead, *front, *row, *frozen.trail] for front, row in zip(fronts, rows, strict=True)
-    ]
+    fronts = [_front(frozen, injection) for injection in injections]
+    whole = [[*front, *row, *frozen.trail] for front, row in zip(fronts, rows, strict=True)]
     check_room(frozen, max(map(len, whole)))
     ids, real = padded(whole, frozen.pad, device=frozen.model.device)
-    starts = torch.tensor([len(frozen.lead) + len(front) for front in fronts], device=ids.device)
+    starts = torch.tensor([len(front) for front in fronts], device=ids.device)
     return Layout(
         place(frozen, ids, injections), real, real & (ids >= 0), _kinds(frozen, ids), starts
     )
@@ -75,6 +84,19 @@ def place(
         )
     index = (starts[:, None] + number)[soft]
     return words.index_put(soft.nonzero(as_tuple=True), vectors.to(words.dtype)[index])
+
+
+def counted(frozen: Frozen, layout: Layout, injections: Injections) -> Layout:
+    """The layout with the positions of rows that begin behind those of their keys and values."""
+    begins = [each.start if isinstance(each, KeyValues) else 0 for each in injections]
+    if not any(begins):
+        return layout
+    places = layout.real.sum(dim=1) + torch.tensor(begins, device=layout.real.device)
+    check_room(frozen, int(places.max()))
+    step = torch.arange(layout.real.shape[1], device=places.device)
+    positions = torch.tensor(begins, device=places.device)[:, None] + step
+    last = (places - 1)[:, None]  # padding, which none reads, counts no further
+    return replace(layout, positions=positions.minimum(last) + frozen.first_position)
 
 
 def pooled(states: Float[Tensor, "B N H"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "B H"]:
@@ -113,12 +135,13 @@ def check_fits(frozen: Frozen, embeddings: Embeddings) -> None:
         )
 
 
-def _slots(injection: Injection | None) -> list[int]:
-    """What stands in front of a row's own tokens."""
+def _front(frozen: Frozen, injection: Injection | None) -> list[int]:
+    """What stands in front of a row's own tokens: the lead, and slots of the row's prompt."""
     match injection:
-        case Embeddings(anywhere=False):
-            return [slot(number) for number in range(injection.length)]
-    return []
+        case Embeddings(anywhere=False, before_lead=first):
+            slots = [slot(number) for number in range(injection.length)]
+            return [*slots, *frozen.lead] if first else [*frozen.lead, *slots]
+    return list(frozen.lead)
 
 
 def _kinds(frozen: Frozen, ids: Int[Tensor, "B N"]) -> Int[Tensor, "B N"] | None:

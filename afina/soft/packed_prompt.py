@@ -16,8 +16,13 @@ def pack_prompt(prompt: Injection | None) -> Packed:
     match prompt:
         case None:
             return Packed("none", {"prompt": "none"})
-        case Embeddings(vectors=vectors, anywhere=anywhere):
-            settings = {"prompt": "vectors", "length": prompt.length, "anywhere": anywhere}
+        case Embeddings(vectors=vectors):
+            settings = {
+                "prompt": "vectors",
+                "length": prompt.length,
+                "anywhere": prompt.anywhere,
+                "before_lead": prompt.before_lead,
+            }
             return Packed("vectors", settings, {"prompt": vectors.detach().cpu().numpy()})
         case KeyValues(keys=keys, values=values, sites=sites):
             facts: dict[str, object] = {
@@ -46,7 +51,10 @@ def unpack_prompt(
         case "vectors":
             wanted = (integer(facts["length"]), backbone.frozen.width)
             vectors = array_of(arrays, "prompt", wanted)
-            return Embeddings(vectors, anywhere=bool(facts["anywhere"]))
+            anywhere, first = bool(facts["anywhere"]), bool(facts["before_lead"])
+            if anywhere and first:
+                raise ValueError("vectors that stand in two places")
+            return Embeddings(vectors, anywhere=anywhere, before_lead=first)
         case "keys-and-values":
             shape = integers(facts["shape"])
             prompt = KeyValues(

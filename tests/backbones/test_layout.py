@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, distinct
 from afina.backbones.layout import compose, padded
 from afina.errors import MismatchError, ModelError
-from tests.tiny import shared
+from tests.tiny import FAMILIES, shared
 
 
 def test_padding_fills_the_side_asked_for() -> None:
@@ -47,3 +48,31 @@ def test_rows_that_share_an_injection_share_its_place() -> None:
     unique, which = distinct([one, None, other, one])
     assert [id(each) for each in unique] == [id(one), id(None), id(other)]
     assert which == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_vectors_before_the_leading_special_tokens_equal_words_there(family: str) -> None:
+    """Beside rows of other prompts; broken by putting them, or the lead, in the usual place."""
+    backbone = shared(family)
+    frozen, row = backbone.frozen, backbone.frozen.encode("i liked this one")
+    front = frozen.encode("it was")
+    prompt = Embeddings(frozen.embed(front), before_lead=True)
+    usual = Embeddings(frozen.embed(front))
+    ids = torch.tensor([[*front, *frozen.lead, *row, *frozen.trail]])
+    with torch.no_grad():
+        trunk = frozen.model.get_encoder() if frozen.kind == "encoder-decoder" else None
+        raw = (trunk or frozen.model.base_model)(input_ids=ids).last_hidden_state
+        found = backbone.states([row, row, row[:2]], [prompt, None, usual])
+    start = len(front) + len(frozen.lead)
+    torch.testing.assert_close(found[0], raw[0, start : start + len(row)], atol=1e-5, rtol=0.0)
+    alone = backbone.states([row[:2]], [usual])[0]
+    torch.testing.assert_close(found[2, :2], alone, atol=1e-5, rtol=0.0)
+
+
+def test_a_decoder_absorbs_vectors_before_its_lead_without_it() -> None:
+    backbone = shared("llama")
+    assert isinstance(backbone, Decoder)
+    prompt = Embeddings(backbone.frozen.embed([7, 8, 9]), before_lead=True)
+    absorbed = backbone.absorb(prompt)
+    assert (absorbed.length, absorbed.start, absorbed.lead) == (3, 3, False)
+    assert backbone.absorb([7, 8, 9]).lead

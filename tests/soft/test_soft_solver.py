@@ -277,6 +277,24 @@ def test_a_garbled_limit_of_writing_is_refused() -> None:
     )
 
 
+def test_a_prompt_before_the_lead_stays_there() -> None:
+    """Broken by packing the vectors without their place."""
+    prompt = replace(vectors(4), before_lead=True)
+    solver = solver_for(shared("bert"), "head", prompt=prompt)
+    again = unpack(solver.pack(), shared("bert"))
+    assert said(again(INPUTS)) == said(solver(INPUTS))
+    usual = solver_for(shared("bert"), "head", prompt=vectors(4))
+    assert said(usual(INPUTS)) != said(solver(INPUTS))
+
+
+def test_vectors_in_two_places_are_refused() -> None:
+    packed = packed_of()
+    settings = {**packed.settings, "anywhere": True, "before_lead": True}
+    error = refusal(replace(packed, settings=settings))
+    assert isinstance(error, ArtefactError)
+    assert "two places" in str(error)
+
+
 def test_a_missing_digest_belongs_to_no_model() -> None:
     packed = packed_of()
     settings = {each: value for each, value in packed.settings.items() if each != "digest"}
