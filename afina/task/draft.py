@@ -40,6 +40,7 @@ class Draft:
     rule: Split
     shares: Mapping[str, float]
     words: Mapping[str, str]
+    further_words: Mapping[str, tuple[str, ...]]
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -190,7 +191,8 @@ def drafted(
         dropped={part: len(splits[part]) - len(kept[part]) for part in SPLITS},
         rule=rule,
         shares=shares,
-        words=settings.prompt.words,
+        words=settings.prompt.first,
+        further_words=settings.prompt.further,
     )
 
 

@@ -73,9 +73,25 @@ class Split(Table):
 
 
 class Prompt(Table):
-    """Words for prompts."""
+    """Words for prompts: one a label, or several of which the first is the one that is written."""
 
-    words: dict[str, str] = {}
+    words: dict[str, Files] = {}
+
+    @property
+    def first(self) -> dict[str, str]:
+        """The word of each label."""
+        return {
+            label: each if isinstance(each, str) else each[0] for label, each in self.words.items()
+        }
+
+    @property
+    def further(self) -> dict[str, tuple[str, ...]]:
+        """The words behind the first, of labels that have several."""
+        return {
+            label: tuple(each[1:])
+            for label, each in self.words.items()
+            if not isinstance(each, str)
+        }
 
 
 class Settings(Table):

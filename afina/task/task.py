@@ -26,9 +26,10 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASC
 class Task:
     """What is to be done, shown by examples; ``test`` stays sealed until the end.
 
-    ``words`` gives a prompt's word for a label where that is not the label itself, ``dropped``
-    how many examples each split lost because they leaked. ``digest`` is of the signature without
-    its instruction, the metric and every example: the ledger counts openings of the test by it.
+    ``words`` gives a prompt's word for a label where that is not the label itself, and
+    ``further_words`` what a verbalizer takes for the same label; ``dropped`` tells how many examples
+    each split lost because they leaked. ``digest`` is of the signature without its instruction, the
+    metric and every example: the ledger counts openings of the test by it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     manifest: Manifest = field(repr=False)
     digest: str
     words: Mapping[str, str] = field(default_factory=dict)
+    further_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def for_tuning(self) -> "Task":
@@ -95,6 +97,7 @@ def task_of(draft: Draft) -> Task:
         manifest=manifest,
         digest=digest,
         words=draft.words,
+        further_words=draft.further_words,
         dropped=draft.dropped,
     )
 

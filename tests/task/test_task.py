@@ -122,6 +122,15 @@ def test_raw_labels_and_words_are_mapped(tmp_path: Path) -> None:
     task = load_task(folder(tmp_path / "t", TOML + labels, rows=rows))
     assert {example.outputs["sentiment"] for example in task.train} == {"good", "bad"}
     assert task.words == {"good": "great"}
+    assert task.further_words == {}
+
+
+def test_a_label_may_have_several_words(tmp_path: Path) -> None:
+    """The first is the word that prompts write. Broken by taking the last for it."""
+    words = '[prompt]\nwords = { good = ["great", "fine", "so good"], bad = "awful" }\n'
+    task = load_task(folder(tmp_path / "t", TOML + words, rows=table(range(100))))
+    assert task.words == {"good": "great", "bad": "awful"}
+    assert task.further_words == {"good": ("fine", "so good")}
 
 
 def test_versions_of_an_answer_are_merged_in_dev_and_test(tmp_path: Path) -> None:
@@ -158,6 +167,8 @@ BROKEN = [
     (TOML + '[labels]\n"1" = "fine"', "labels.1: expected a label of the signature, came 'fine'"),
     (TOML + "[labels]\n1 = 1", "labels.1: input should be a valid string"),
     (TOML + '[prompt.words]\nfine = "x"', "prompt.words.fine: expected a label"),
+    (TOML + "[prompt.words]\ngood = []", "prompt.words.good: "),
+    (TOML + "[prompt.words]\ngood = [1]", "prompt.words.good"),
     ('labels_file = "x.json"' + TOML, "labels_file: expected 'choice' as the target's type"),
     (TOML.replace("rows.csv", "/etc/passwd"), "relative to the folder of task.toml"),
     (TOML.replace("rows.csv", "http://x/rows.csv"), "it is a URL"),
