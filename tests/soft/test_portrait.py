@@ -8,7 +8,13 @@ from torch.nn.functional import cosine_similarity
 
 from afina.backbones.frozen import Frozen
 from afina.backbones.injection import Embeddings, KeyValues
+from afina.methods import portrait_of
+from afina.soft.answer import LabelWords
 from afina.soft.portrait import NEAREST, Place, portrait
+from afina.soft.reading import Reader
+from afina.soft.soft_solver import make_solver
+from afina.solver import Packed
+from afina.task.signature import Signature
 from tests.tiny import FAMILIES, SPECIALS, VOCABULARY, WORDS, shared, tiny
 
 
@@ -138,6 +144,25 @@ def test_keys_and_values_have_norms_a_site_and_no_words(frozen: Frozen) -> None:
         for other in range(4):
             expected = float(cosine_similarity(flat[one], flat[other], dim=0))
             assert found.similarity[one][other] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
+def test_a_packed_prompt_looks_as_it_did(family: str) -> None:
+    """Vectors and keys and values; a prompt that is absorbed is still seen as its vectors."""
+    backbone = shared(family)
+    frozen = backbone.frozen
+    reader = Reader(frozen, Signature.parse("text -> mood: good | bad"), 40)
+    answer = LabelWords(("good", "bad"), [frozen.encode("good"), frozen.encode("bad")])
+    heads = 2 if family == "llama" else 4
+    for prompt in (
+        Embeddings(noise(3, 32)),
+        KeyValues(noise(2, heads, 3, 8), noise(2, heads, 3, 8)),
+    ):
+        packed = make_solver(backbone, reader, prompt=prompt, answer=answer).pack()
+        assert portrait_of(packed, lambda name: backbone) == portrait(prompt, frozen)
+    bare = make_solver(backbone, reader, prompt=None, answer=answer).pack()
+    for packed in (bare, Packed("majority", {"target": "mood", "answer": "good"})):
+        assert portrait_of(packed, lambda name: pytest.fail("a model was loaded")) is None
 
 
 def test_looking_changes_nothing() -> None:
