@@ -27,9 +27,9 @@ class Task:
     """What is to be done, shown by examples; ``test`` stays sealed until the end.
 
     ``words`` gives a prompt's word for a label where that is not the label itself, and
-    ``further_words`` what a verbalizer takes for the same label; ``dropped`` tells how many examples
-    each split lost because they leaked. ``digest`` is of the signature without its instruction, the
-    metric and every example: the ledger counts openings of the test by it.
+    ``further_words`` what a verbalizer takes for the same label; ``dropped`` tells how many
+    examples each split lost because they leaked. ``digest`` is of the signature without its
+    instruction, the metric and every example: the ledger counts openings of the test by it.
     """
 
     name: str
