@@ -7,11 +7,17 @@ from functools import cached_property
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from afina.backbones.attention import Front, Fronts, Kept, Pass
-from afina.backbones.decoder_turn import DecoderTurn, check_not_empty, check_places
+from afina.backbones.decoder_turn import (
+    Batch,
+    DecoderTurn,
+    check_not_empty,
+    check_places,
+    read,
+)
 from afina.backbones.frozen import Frozen, Tokens
 from afina.backbones.generation import Generation
 from afina.backbones.injection import Embeddings, Injections, KeyValues, distinct
@@ -25,16 +31,6 @@ from afina.backbones.sites import (
     sites_of,
 )
 from afina.backbones.writing import generate
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Left-padded rows: ``prompt | pad | text``, the prompt as keys and values."""
-
-    words: dict[str, Tensor]  # input_ids [B, T], or inputs_embeds [B, T, H] where rows hold slots
-    mask: Bool[Tensor, "B T"]
-    positions: Int[Tensor, "B T"]
-    fronts: Fronts
 
 
 @dataclass(frozen=True)
@@ -133,8 +129,7 @@ class Decoder:
         """Read rows behind their prompts, to ``generate`` or ``stream`` from."""
         with torch.no_grad():
             batch = self._batch(rows, injections)
-        start = DecoderTurn(self.frozen, rows, batch.fronts)
-        return start.read(batch.words, batch.mask, batch.positions)
+        return read(self.frozen, rows, batch)
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:

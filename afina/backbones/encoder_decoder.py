@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from afina.backbones.attention import Kept, Pass
 from afina.backbones.frozen import Frozen, Tokens
+from afina.backbones.generation import Generation
 from afina.backbones.injection import Injections, KeyValues
 from afina.backbones.layout import Layout, compose, own_tokens, padded, pooled
 from afina.backbones.positions import begins, counting_from, near
@@ -23,6 +24,7 @@ from afina.backbones.sites import (
     key_values_of,
     sites_of,
 )
+from afina.backbones.writing import generate
 from afina.errors import ModelError
 
 
@@ -31,9 +33,13 @@ class Written:
     """What the encoder made of a batch: its states, and what stands in front of the decoder."""
 
     states: Float[Tensor, "B N H"]
-    layout: Layout
-    prompt: Pass
+    real: Bool[Tensor, "B N"]  # no padding
     starts: Int[Tensor, "B"]  # the position of each answer's first place
+    prompt: Pass
+
+    def taken(self, rows: Int[Tensor, "R"]) -> "Written":
+        """These rows; the prompts are shared by the rows that stand in the place of one."""
+        return Written(self.states[rows], self.real[rows], self.starts[rows], self.prompt)
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,13 @@ class EncoderDecoder:
 
     def states(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B T H"]:
         """The encoder's states of the rows' own tokens, right-padded with zeros."""
-        read = self._read(rows, injections)
-        return own_tokens(read.states.float(), read.layout.starts, rows)
+        layout = compose(self.frozen, rows, injections)
+        return own_tokens(self._encoded(layout, injections).states.float(), layout.starts, rows)
 
     def features(self, rows: Sequence[Tokens], injections: Injections) -> Float[Tensor, "B H"]:
         """The mean of the encoder's states over the text's places, the prompt's left out."""
-        read = self._read(rows, injections)
-        return pooled(read.states.float(), read.layout.text)
+        layout = compose(self.frozen, rows, injections)
+        return pooled(self._encoded(layout, injections).states.float(), layout.text)
 
     def likelihood(
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
@@ -103,21 +109,15 @@ class EncoderDecoder:
         self, rows: Sequence[Tokens], injections: Injections, *, tokens: int
     ) -> list[list[int]]:
         """The likeliest answer, token by token, up to ``tokens`` or the end token."""
-        read = self._read(rows, injections)
-        end, device = self.frozen.tokenizer.eos_token_id, read.states.device
-        ids = torch.full((len(rows), 1), self._start, dtype=torch.long, device=device)
-        written: list[list[int]] = [[] for _ in rows]
-        done, cache = torch.zeros(len(rows), dtype=torch.bool, device=device), None
-        for _ in range(tokens):
-            output = self._decode(read, ids, cache=cache, use_cache=True)
-            ids, cache = output.logits[:, -1].argmax(dim=-1, keepdim=True), output.past_key_values
-            done = done | (ids[:, 0] == end)
-            for row, token, over in zip(written, ids[:, 0].tolist(), done.tolist(), strict=True):
-                if not over:
-                    row.append(token)
-            if bool(done.all()):
-                break
-        return written
+        return [
+            list(text.tokens)
+            for (text,) in generate(self.begin(rows, injections), Generation(tokens=tokens))
+        ]
+
+    def begin(self, rows: Sequence[Tokens], injections: Injections) -> "EncoderDecoderTurn":
+        """Read rows with their prompts, to ``generate`` or ``stream`` from."""
+        with torch.no_grad():
+            return EncoderDecoderTurn(self, rows, self._read(rows, injections))
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:
@@ -135,13 +135,15 @@ class EncoderDecoder:
         return int(start)
 
     def _read(self, rows: Sequence[Tokens], injections: Injections) -> Written:
-        layout = compose(self.frozen, rows, injections)
+        return self._encoded(compose(self.frozen, rows, injections), injections)
+
+    def _encoded(self, layout: Layout, injections: Injections) -> Written:
         prompts = [each if isinstance(each, KeyValues) else None for each in injections]
         starts = begins(self.frozen, [0 if each is None else each.start for each in prompts])
         fronts = (
             near(self.sites(), fronts_of(self.sites(), prompts), starts) if any(prompts) else {}
         )
-        return Written(self._encode(layout, Pass(fronts)), layout, Pass(fronts), starts)
+        return Written(self._encode(layout, Pass(fronts)), layout.real, starts, Pass(fronts))
 
     def _encode(self, layout: Layout, prompt: Pass) -> Float[Tensor, "B N H"]:
         with self.frozen.computing():
@@ -156,7 +158,7 @@ class EncoderDecoder:
         with self.frozen.computing(), counting_from(self.frozen, read.starts):
             return self.frozen.model(
                 encoder_outputs=BaseModelOutput(last_hidden_state=read.states),
-                attention_mask=read.layout.real.long(),
+                attention_mask=read.real.long(),
                 decoder_input_ids=ids,
                 past_key_values=cache,
                 use_cache=use_cache,
@@ -180,9 +182,65 @@ class EncoderDecoder:
         with torch.no_grad():
             states = self._encode(layout, Pass(kept=encoder))
             ids = torch.tensor([[self._start, *answer]], device=states.device)
-            written = Written(states, layout, Pass(kept=decoder), begins(self.frozen, [0]))
+            written = Written(states, layout.real, begins(self.frozen, [0]), Pass(kept=decoder))
             self._decode(written, ids, cache=None, use_cache=False)
         return encoder, decoder
+
+
+@dataclass(frozen=True)
+class EncoderDecoderTurn:
+    """Rows that the encoder has read; the answers to them are still to be begun."""
+
+    backbone: EncoderDecoder
+    rows: Sequence[Tokens]
+    read: Written
+
+    @property
+    def frozen(self) -> Frozen:
+        return self.backbone.frozen
+
+    def speak(self, *, tokens: int) -> "EncoderDecoderSpeech":
+        """An answer a row, which may become ``tokens`` long.
+
+        Raises:
+            ModelError: the decoder's position table ends before.
+        """
+        places = getattr(self.frozen.model.config, "max_position_embeddings", None)
+        wanted = int(self.read.starts.max()) + tokens
+        if places is not None and wanted > places:
+            raise ModelError(
+                f"an answer would take {wanted} places, but {self.frozen.name} has {places}; "
+                "write fewer tokens"
+            )
+        return EncoderDecoderSpeech(self.backbone, self.read)
+
+
+class EncoderDecoderSpeech:
+    """Answers being written to rows that were read."""
+
+    def __init__(self, backbone: EncoderDecoder, read: Written) -> None:
+        self._backbone = backbone
+        self._read = read
+        self._cache: Any = None  # transformers' own
+        start = torch.full((len(read.states),), backbone._start, device=read.states.device)
+        self.advance(start)
+
+    @property
+    def logits(self) -> Float[Tensor, "R V"]:
+        return self._logits
+
+    def advance(self, ids: Int[Tensor, "R"]) -> None:
+        with torch.no_grad():
+            output = self._backbone._decode(
+                self._read, ids[:, None], cache=self._cache, use_cache=True
+            )
+        self._logits: Tensor = output.logits[:, -1]
+        self._cache = output.past_key_values
+
+    def take(self, texts: Int[Tensor, "R"]) -> None:
+        """The answers to one row stand side by side, and share what is in front of it."""
+        self._cache.reorder_cache(texts)
+        self._read, self._logits = self._read.taken(texts), self._logits[texts]
 
 
 def _at(part: Float[Tensor, "B K S D"], site: Site, start: int, length: int) -> Tensor:
