@@ -1,5 +1,6 @@
 """How texts are written, what comes of it, and what a model must be able to do for it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -34,7 +35,7 @@ class Generation:
         for name in ("tokens", "beams", "returns"):
             if getattr(self, name) < 1:
                 raise InputError(f"expected {name} of 1 or more, got {getattr(self, name)!r}")
-        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+        if not 0 <= self.temperature < math.inf or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise InputError(
                 "expected temperature and top_k of 0 or more and top_p above 0 and up to 1, got "
                 f"{self.temperature!r}, {self.top_k!r} and {self.top_p!r}"
