@@ -120,6 +120,7 @@ class Encoder:
             logits, counts = self._at_masks(
                 [filled[number] for number in open_rows], [injections[n] for n in open_rows]
             )
+            logits[:, mask] = -torch.inf  # the mask is no word: filled with itself, a hole stays
             for number, scores in zip(open_rows, logits.split(counts), strict=True):
                 open_places = [at for at, token in enumerate(filled[number]) if token == mask]
                 best = scores[: sum(at in holes[number] for at in open_places)].max(dim=-1)

@@ -12,9 +12,9 @@ from torch import Tensor
 from afina.backbones.backbone import Backbone
 from afina.backbones.decoder import Decoder
 from afina.backbones.encoder import Encoder
-from afina.backbones.frozen import Tokens
+from afina.backbones.frozen import Tokens, freeze
 from afina.backbones.injection import Embeddings, Injections
-from tests.tiny import DECODERS, ENCODERS, FAMILIES, raw_model, shared
+from tests.tiny import DECODERS, ENCODERS, FAMILIES, raw_model, shared, tokenizer_for
 
 CLOSE = {"atol": 1e-5, "rtol": 0.0}
 PROMPT = "it was a very good film , really"
@@ -173,3 +173,14 @@ def test_gradients_reach_the_prompt_and_nothing_else(family: str) -> None:
     assert vectors.grad is not None
     assert bool((vectors.grad.abs().sum(dim=1) > 0).all())
     assert all(weight.grad is None for weight in backbone.frozen.model.parameters())
+
+
+def test_a_mask_is_never_filled_with_a_mask() -> None:
+    """A model whose likeliest word is the mask. Broken by taking it: the hole is never closed."""
+    model = raw_model("bert")
+    with torch.no_grad():
+        model.cls.predictions.bias[3] = 100.0
+    frozen = freeze("tiny:bert", model, tokenizer_for("bert"), kind="encoder")
+    written = Encoder(frozen).write([[7, 3, 3]], [None], tokens=2)
+    assert len(written[0]) == 2
+    assert 3 not in written[0]
