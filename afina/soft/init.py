@@ -21,11 +21,21 @@ def from_text(frozen: Frozen, text: str, length: int) -> Float[Tensor, "P H"]:
     Raises:
         InputError: the text has no tokens.
     """
+    tokens = ids_of(frozen, text)
+    repeated = (tokens * (length // len(tokens) + 1))[:length]
+    return frozen.embed(repeated).detach().float()
+
+
+def ids_of(frozen: Frozen, text: str) -> list[int]:
+    """A text's tokens.
+
+    Raises:
+        InputError: it has none.
+    """
     tokens = frozen.encode(text)
     if not tokens:
         raise InputError(f"expected a text to start the prompt from, got {text!r}")
-    repeated = (tokens * (length // len(tokens) + 1))[:length]
-    return frozen.embed(repeated).detach().float()
+    return tokens
 
 
 def from_labels(frozen: Frozen, labels: tuple[str, ...], length: int) -> Float[Tensor, "P H"]:
@@ -48,15 +58,23 @@ def from_labels(frozen: Frozen, labels: tuple[str, ...], length: int) -> Float[T
 def from_vocabulary(
     frozen: Frozen, length: int, generator: torch.Generator, *, most_common: int = 5000
 ) -> Float[Tensor, "P H"]:
-    """Embeddings of words sampled from the first ``most_common`` ids that are no special token.
+    """Embeddings of common words."""
+    ids = common_ids(frozen, length, generator, most_common=most_common)
+    return frozen.embed(ids).detach().float()
+
+
+def common_ids(
+    frozen: Frozen, count: int, generator: torch.Generator, *, most_common: int = 5000
+) -> list[int]:
+    """Words sampled from the first ``most_common`` ids that are no special token.
 
     Vocabularies are ordered by frequency or by the order of merges, so these are common words.
     """
     special = set(frozen.tokenizer.all_special_ids)
     size = frozen.model.get_input_embeddings().weight.shape[0]
     ordinary = [token for token in range(size) if token not in special][:most_common]
-    picks = torch.randint(len(ordinary), (length,), generator=generator)
-    return frozen.embed([ordinary[pick] for pick in picks.tolist()]).detach().float()
+    picks = torch.randint(len(ordinary), (count,), generator=generator)
+    return [ordinary[pick] for pick in picks.tolist()]
 
 
 def from_prompt(frozen: Frozen, packed: Packed, length: int) -> Float[Tensor, "P H"]:
@@ -69,9 +87,18 @@ def from_prompt(frozen: Frozen, packed: Packed, length: int) -> Float[Tensor, "P
     if "prompt" not in packed.arrays:
         raise InputError(f"expected a bundle with a soft prompt to start from, got {packed.kind!r}")
     vectors = torch.from_numpy(packed.arrays["prompt"].copy())
+    check_same_weights(frozen, packed)
+    return vectors.repeat(length // len(vectors) + 1, 1)[:length].float()
+
+
+def check_same_weights(frozen: Frozen, packed: Packed) -> None:
+    """Refuse to start from a prompt of another model.
+
+    Raises:
+        MismatchError: it belongs to other weights.
+    """
     if packed.settings.get("digest") != frozen.digest:
         raise MismatchError(
             f"the prompt to start from was tuned on {packed.settings.get('model')!r}, whose "
             f"weights are not those of {frozen.name}; start from a prompt of the same model"
         )
-    return vectors.repeat(length // len(vectors) + 1, 1)[:length].float()
