@@ -8,7 +8,7 @@ from afina.backbones.frozen import Frozen
 from afina.backbones.injection import slot
 from afina.errors import InputError, ModelError
 from afina.soft.reading import Read
-from afina.soft.template import Mask, Named, Slots, Template, Words, check_signature
+from afina.soft.template import Mask, Named, Piece, Slots, Template, Words, check_signature
 from afina.solver import Value, Values
 from afina.task.signature import Signature
 
@@ -95,7 +95,7 @@ class TemplateReader:
         return tokens
 
     @cached_property
-    def _placed(self) -> list[tuple[Slots | Named | Mask | Words, Space]]:
+    def _placed(self) -> list[tuple[Piece, Space]]:
         return list(placed(self.template))
 
     @property
@@ -127,7 +127,7 @@ class TemplateReader:
         return parts
 
 
-def placed(template: Template) -> Iterator[tuple[Slots | Named | Mask | Words, Space]]:
+def placed(template: Template) -> Iterator[tuple[Piece, Space]]:
     """The pieces, each with what stands in front of it.
 
     Tokenizers that mark spaces mark them in front of a word, so the space at the end of a piece
