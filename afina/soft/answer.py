@@ -56,7 +56,11 @@ class HeadAnswer(nn.Module):
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
     ) -> list[Answered]:
-        return chosen(self.head(self.gather(backbone, rows, injections)), self.labels)
+        return self.decide(self.gather(backbone, rows, injections), rows)
+
+    def decide(self, gathered: Tensor, rows: Sequence[Read]) -> list[Answered]:
+        """The best label of each row."""
+        return chosen(self.head(gathered), self.labels)
 
 
 class LabelWords(nn.Module):

@@ -4,6 +4,7 @@ What is missing or of another type raises KeyError, TypeError or ValueError, who
 the reader of the whole bundle makes one error of it.
 """
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -40,6 +41,12 @@ def integer(value: object) -> int:
     if not isinstance(value, int):
         raise TypeError(f"{value!r}, which should be a whole number")
     return value
+
+
+def number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r}, which should be a finite number")
+    return float(value)
 
 
 def integers(value: object) -> tuple[int, ...]:

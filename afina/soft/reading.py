@@ -1,6 +1,7 @@
 """How an example's inputs, and the answers wanted of it, become token ids."""
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from afina.backbones.frozen import Frozen
 from afina.errors import InputError
@@ -10,13 +11,58 @@ from afina.task.task import Task
 
 
 @dataclass(frozen=True)
+class Words:
+    """The words that a row is asked about: where each begins, and the tag wanted of it."""
+
+    places: list[int]  # of the first pieces among the row's tokens
+    tags: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The stretch of a context that a row holds."""
+
+    text: str  # the whole context
+    start: int  # of the first piece among the row's tokens
+    pieces: list[tuple[int, int]]  # the characters of each
+    wanted: list[tuple[int, int]] = field(default_factory=list)  # first and last piece of answers
+    unanswerable: bool = False  # no answer is wanted anywhere in the context
+
+
+@dataclass(frozen=True)
 class Read:
-    """A row of tokens, how many did not fit, and what is wanted of it."""
+    """A row of tokens, how many did not fit, and what is wanted of it.
+
+    What does not fit in one row may be read in windows, of which ``tokens`` then holds all.
+    """
 
     tokens: list[int]
     cut: int = 0
     target: list[int] = field(default_factory=list)
     label: int = -1
+    number: float = 0.0
+    marks: Words | Passage | None = None
+    windows: tuple["Read", ...] = ()
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """Reads inputs for one model."""
+
+    @property
+    def frozen(self) -> Frozen:
+        """The model."""
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs' names."""
+
+    @property
+    def room(self) -> int:
+        """How many tokens a row may take."""
+
+    def read(self, inputs: Values) -> Read:
+        """Tokens of the inputs alone."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +70,8 @@ class Reader:
     """Reads inputs for one model: the text, then a tail such as ``sentiment:``.
 
     ``room`` is how many tokens text and tail may take; a longer text loses its end, and the row
-    says how much. ``tail`` are ids, empty where a head answers.
+    says how much. ``tail`` are ids, empty where a head answers. An encoder then reads two texts as
+    it was trained to, with its separator between; of two that are too long the longer is cut.
     """
 
     frozen: Frozen
@@ -34,9 +81,38 @@ class Reader:
 
     def read(self, inputs: Values) -> Read:
         """Tokens of the inputs alone."""
+        if not self.tail and reads_pairs(self.frozen, self.signature):
+            return self._pair(inputs)
         tokens = self.frozen.encode(written(self.signature, inputs))
         fit = max(self.room - len(self.tail), 1)
         return Read([*tokens[:fit], *self.tail], cut=max(len(tokens) - fit, 0))
+
+    def _pair(self, inputs: Values) -> Read:
+        first, second = (
+            self.frozen.encode(str(inputs[name.name])) for name in self.signature.inputs
+        )
+        between = separator(self.frozen)
+        fit = max(self.room - len(between), 0)
+        front = first[: max(-(-fit // 2), fit - len(second))]
+        back = second[: fit - len(front)]
+        cut = len(first) + len(second) - len(front) - len(back)
+        return Read([*front, *between, *back], cut=cut)
+
+
+def reads_pairs(frozen: Frozen, signature: Signature) -> bool:
+    """Whether inputs are two texts, and the model an encoder with a separator for them."""
+    texts = [name for name in signature.inputs if name.type == Text()]
+    pair = len(texts) == len(signature.inputs) == 2
+    return pair and frozen.kind == "encoder" and frozen.tokenizer.sep_token_id is not None
+
+
+def separator(frozen: Frozen) -> tuple[int, ...]:
+    """What the tokenizer puts between the texts of a pair; nothing where it has no separator."""
+    mark = frozen.tokenizer.sep_token_id
+    if mark is None:
+        return ()
+    pair = list(frozen.tokenizer("a", "a")["input_ids"])
+    return (mark,) * max(pair.count(mark) - [*frozen.lead, *frozen.trail].count(mark), 1)
 
 
 def written(signature: Signature, inputs: Values) -> str:
@@ -84,7 +160,7 @@ def check_written(signature: Signature) -> None:
     )
 
 
-def labelled_rows(task: Task, reader: Reader, labels: tuple[str, ...]) -> list[Read]:
+def labelled_rows(task: Task, reader: Reading, labels: tuple[str, ...]) -> list[Read]:
     """The training rows with the place of each one's label."""
     name = task.signature.target.name
     return [

@@ -10,14 +10,14 @@ from torch import nn
 from afina.backbones.backbone import Backbone, with_precision
 from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, Injection
-from afina.errors import ArtefactError, MismatchError, SignatureError
+from afina.errors import ArtefactError, InputError, MismatchError
 from afina.soft.answer import Answer, Answered
 from afina.soft.packed_answer import pack_answer, unpack_answer
-from afina.soft.packed_arrays import finite, integer, integers
+from afina.soft.packed_arrays import finite
 from afina.soft.packed_prompt import pack_prompt, unpack_prompt
-from afina.soft.reading import Read, Reader
+from afina.soft.packed_reader import pack_reader, unpack_reader
+from afina.soft.reading import Read, Reading
 from afina.solver import Packed, Prediction, Usage, Values
-from afina.task.signature import Signature
 
 ROWS = 32  # rows in a batch
 
@@ -27,7 +27,7 @@ class SoftSolver:
     """Answers by a backbone with a soft prompt in front of every row."""
 
     backbone: Backbone
-    reader: Reader
+    reader: Reading
     prompt: Injection | None
     answer: Answer
     parameters: int
@@ -56,7 +56,8 @@ class SoftSolver:
         value, evidence = answered
         frozen = self.reader.frozen
         length = self.prompt.length if self.prompt else 0
-        tokens = len(read.tokens) + length + len(frozen.lead) + len(frozen.trail)
+        around = length + len(frozen.lead) + len(frozen.trail)
+        tokens = len(read.tokens) + around * max(len(read.windows), 1)
         if read.cut:
             evidence = {**evidence, "tokens_cut": read.cut}
         outputs = {self.reader.signature.target.name: value}
@@ -69,9 +70,7 @@ class SoftSolver:
             "model": frozen.name,
             "digest": frozen.digest,
             "precision": str(frozen.precision).removeprefix("torch."),
-            "signature": str(self.reader.signature),
-            "room": self.reader.room,
-            "tail": list(self.reader.tail),
+            **pack_reader(self.reader),
         }
         prompt, answer = pack_prompt(self.prompt), pack_answer(self.answer)
         arrays = {**prompt.arrays, **answer.arrays}
@@ -79,7 +78,7 @@ class SoftSolver:
 
 
 def make_solver(
-    backbone: Backbone, reader: Reader, *, prompt: Injection | None, answer: Answer
+    backbone: Backbone, reader: Reading, *, prompt: Injection | None, answer: Answer
 ) -> SoftSolver:
     """A solver; a causal decoder's prompt is absorbed once, here."""
     ready: Injection | None = prompt
@@ -115,10 +114,9 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
     arrays = finite(packed)
     backbone = with_precision(backbone, str(facts.get("precision")))
     try:
-        signature = Signature.parse(str(facts["signature"]))
-        reader = Reader(frozen, signature, integer(facts["room"]), integers(facts["tail"]))
+        reader = unpack_reader(facts, frozen)
         prompt = unpack_prompt(facts, arrays, backbone)
-        answer = unpack_answer(facts, arrays, frozen.hidden)
-    except (KeyError, TypeError, ValueError, SignatureError) as error:
+        answer = unpack_answer(facts, arrays, frozen)
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
     return make_solver(backbone, reader, prompt=prompt, answer=answer)

@@ -8,12 +8,12 @@ from afina.backbones.encoder import Encoder
 from afina.backbones.injection import Injection, KeyValues
 from afina.backbones.words import continuation, label_tokens
 from afina.errors import InputError, ModelError
-from afina.soft.answer import HeadAnswer, LabelWords, Writing
-from afina.soft.reading import Read, Reader, check_written, labelled_rows, labels_of
+from afina.soft.answer import LabelWords, Writing
+from afina.soft.reading import Read, Reader, Reading, check_written, labelled_rows, labels_of
 from afina.task.example import Example
-from afina.task.signature import Choice
+from afina.task.signature import Choice, FieldType, Integer, Number, Spans
 from afina.task.task import Task
-from afina.training.features import start_head
+from afina.training.head_fit import Headed, fitter, read_task
 
 
 @runtime_checkable
@@ -37,9 +37,9 @@ class AnswerSettings(Protocol):
 class Prepared:
     """How rows are read, the training rows, and how they are answered."""
 
-    reader: Reader
+    reader: Reading
     rows: list[Read]
-    answer: HeadAnswer | LabelWords | Writing
+    answer: Headed | LabelWords | Writing
 
 
 def prepare(
@@ -51,31 +51,50 @@ def prepare(
         InputError: the target cannot be answered in this way.
         ModelError: no room is left for the text, or an encoder is to write.
     """
-    frozen, name = backbone.frozen, task.signature.target.name
     kind = answer_kind(task, backbone, settings)
-    tail = "" if kind == "head" else f"\n{name}:"
+    if kind in ("words", "text"):
+        return _prepare_written(task, backbone, settings, injection, kind)
+    room = room_for(backbone, injection, spare=0)
+    reader, rows = read_task(task, backbone.frozen, room)
+    fit = fitter(task.signature.target.type, backbone, rows, injection)
+    return Prepared(reader, rows, fit(settings.probe))
+
+
+def _prepare_written(
+    task: Task, backbone: Backbone, settings: AnswerSettings, injection: Injection, kind: str
+) -> Prepared:
+    """The same where the model's own words answer."""
+    frozen, tail = backbone.frozen, f"\n{task.signature.target.name}:"
     labels = () if kind == "text" else labels_of(task.signature)
     words = label_tokens(frozen, tail, labels, task.words) if kind == "words" else []
-    ids = frozen.encode(tail) if tail else []
-    if isinstance(backbone, Encoder) and tail:
+    ids = frozen.encode(tail)
+    if isinstance(backbone, Encoder):
         ids = [*ids, _mask_of(backbone)]
     spare = settings.new_tokens if kind == "text" else max(map(len, words), default=0)
+    room = room_for(backbone, injection, spare=spare, least=len(ids) + 1)
+    reader = Reader(frozen, task.signature, room, tuple(ids))
+    if kind == "words":
+        return Prepared(reader, labelled_rows(task, reader, labels), LabelWords(labels, words))
+    answer = Writing(settings.new_tokens)
+    return Prepared(
+        reader, [_with_text(reader, each, answer.tokens) for each in task.train], answer
+    )
+
+
+def room_for(backbone: Backbone, injection: Injection, *, spare: int, least: int = 1) -> int:
+    """How many tokens a row may have beside a prompt, with ``spare`` places kept free.
+
+    Raises:
+        ModelError: fewer than ``least`` are left.
+    """
+    frozen = backbone.frozen
     room = frozen.positions - places(backbone, injection) - spare
-    if room <= len(ids):
+    if room < least:
         raise ModelError(
             f"a prompt of {injection.length} leaves no room for the text: {frozen.name} has "
             f"{frozen.positions} places; shorten the prompt"
         )
-    reader = Reader(frozen, task.signature, room, tuple(ids))
-    if kind == "text":
-        answer = Writing(settings.new_tokens)
-        rows = [_with_text(reader, each, answer.tokens) for each in task.train]
-        return Prepared(reader, rows, answer)
-    rows = labelled_rows(task, reader, labels)
-    if kind == "words":
-        return Prepared(reader, rows, LabelWords(labels, words))
-    head = start_head(backbone, rows, injection, classes=len(labels), strength=settings.probe)
-    return Prepared(reader, rows, HeadAnswer(head, labels))
+    return room
 
 
 def places(backbone: Backbone, injection: Injection) -> int:
@@ -88,31 +107,51 @@ def places(backbone: Backbone, injection: Injection) -> int:
 
 
 def answer_kind(task: Task, backbone: Backbone, settings: AnswerSettings) -> str:
-    """head, words or text; encoders answer by a head, models that write by label words.
+    """How a target is answered: by a head, head | tokens | spans | number, or by words | text.
+
+    Encoders answer by the head that suits the target. Models that write answer a choice by label
+    words and an extract as text; tags and numbers, which they cannot write, by a head too.
 
     Raises:
         InputError: the setting is none of these, or the target cannot be read back from a text.
         ModelError: an encoder is asked to write.
     """
-    kind = _asked_kind(task, backbone, settings)
-    if kind == "text":
+    asked = settings.answer
+    if asked not in ("auto", "head", "words", "text"):
+        raise InputError(f"expected answer auto, head, words or text, got {asked!r}")
+    head = _head_kind(task.signature.target.type)
+    if asked == "auto":
+        asked = _suggested(head, encodes=isinstance(backbone, Encoder))
+    if asked == "head":
+        return head or "head"  # where no head suits, the reader of labels says so
+    if asked == "text":
         check_written(task.signature)
         if isinstance(backbone, Encoder):
             raise ModelError(
                 f"{backbone.frozen.name} is an encoder and writes no text; "
                 "use a decoder or encoder-decoder, or a target that is a choice"
             )
-    return kind
+    return asked
 
 
-def _asked_kind(task: Task, backbone: Backbone, settings: AnswerSettings) -> str:
-    if settings.answer not in ("auto", "head", "words", "text"):
-        raise InputError(f"expected answer auto, head, words or text, got {settings.answer!r}")
-    if settings.answer != "auto":
-        return settings.answer
-    if not isinstance(task.signature.target.type, Choice):
-        return "text"
-    return "head" if isinstance(backbone, Encoder) else "words"
+def _suggested(head: str, *, encodes: bool) -> str:
+    if head in ("tokens", "number") or (head and encodes):
+        return "head"
+    return "words" if head == "head" else "text"
+
+
+def _head_kind(target: FieldType) -> str:
+    """The head that suits a target; none where a head cannot answer it."""
+    match target:
+        case Choice():
+            return "head"
+        case Spans(()):
+            return "spans"
+        case Spans():
+            return "tokens"
+        case Number() | Integer():
+            return "number"
+    return ""
 
 
 def _mask_of(backbone: Encoder) -> int:

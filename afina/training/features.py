@@ -8,7 +8,6 @@ from torch import Tensor
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Injection
-from afina.soft.heads import ClassificationHead, fit_probe
 from afina.soft.reading import Read
 from afina.soft.soft_solver import batches_by_length
 
@@ -23,17 +22,3 @@ def features_of(
             tokens = [rows[place].tokens for place in places]
             features[places] = backbone.features(tokens, [injection] * len(places)).cpu()
     return features
-
-
-def start_head(
-    backbone: Backbone,
-    rows: Sequence[Read],
-    injection: Injection | None,
-    *,
-    classes: int,
-    strength: float,
-) -> ClassificationHead:
-    """A head fitted to the features as they are with the prompt's start."""
-    labels = torch.tensor([row.label for row in rows])
-    features = features_of(backbone, rows, injection)
-    return fit_probe(features, labels, classes=classes, strength=strength)

@@ -8,15 +8,14 @@ from torch import Tensor, nn
 from afina.backbones.backbone import Backbone
 from afina.backbones.frozen import digest_of
 from afina.errors import ArtefactError
-from afina.soft.answer import HeadAnswer
 from afina.soft.learner import Group
 from afina.soft.packed_arrays import finite
-from afina.soft.reading import Read, Reader, labelled_rows, labels_of
+from afina.soft.reading import Read
 from afina.soft.soft_solver import SoftSolver, make_solver, unpack
 from afina.solver import Packed, Prediction, Values
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
-from afina.training.features import start_head
+from afina.training.head_fit import Headed, fitter, read_task
 from afina.training.scoring import dev_score
 from afina.training.train import Outcome, TrainSettings, train
 from afina.training.watch import Watch
@@ -35,7 +34,7 @@ class FullSettings:
 class WholeLearner(nn.Module):
     """The model itself and a head."""
 
-    def __init__(self, backbone: Backbone, answer: HeadAnswer, settings: FullSettings) -> None:
+    def __init__(self, backbone: Backbone, answer: Headed, settings: FullSettings) -> None:
         super().__init__()
         self.model = backbone.frozen.model.requires_grad_(True)
         self.backbone = backbone
@@ -83,14 +82,14 @@ def fine_tune(
     """Train all weights of a backbone that is the caller's own copy.
 
     Raises:
-        InputError: the target is no choice of labels.
+        InputError: no head answers such a target, or the examples do not fit it.
     """
-    frozen, labels = backbone.frozen, labels_of(task.signature)
+    frozen = backbone.frozen
     base = digest_of(frozen.model)
-    reader = Reader(frozen, task.signature, frozen.positions - len(frozen.lead) - len(frozen.trail))
-    rows = labelled_rows(task, reader, labels)
-    head = start_head(backbone, rows, None, classes=len(labels), strength=settings.probe)
-    learner = WholeLearner(backbone, HeadAnswer(head, labels), settings)
+    room = frozen.positions - len(frozen.lead) - len(frozen.trail)
+    reader, rows = read_task(task, frozen, room)
+    answer = fitter(task.signature.target.type, backbone, rows, None)(settings.probe)
+    learner = WholeLearner(backbone, answer, settings)
     solver = make_solver(backbone, reader, prompt=None, answer=learner.answer)
     outcome = train(
         learner,

@@ -1,4 +1,7 @@
-"""The yardstick beside: logistic regression on the frozen model's own features, no prompt."""
+"""The yardstick beside: a head fitted to the frozen model's own features, no prompt.
+
+Labels and tags by logistic regression, numbers by ridge regression, spans by L-BFGS.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +10,11 @@ import torch
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Injection
-from afina.soft.answer import HeadAnswer
-from afina.soft.heads import fit_probe
-from afina.soft.reading import Read, Reader, labelled_rows, labels_of
-from afina.soft.soft_solver import SoftSolver, make_solver
+from afina.soft.reading import Read, Reading
+from afina.soft.soft_solver import SoftSolver, batches_by_length, make_solver
+from afina.solver import Value
 from afina.task.task import Task
-from afina.training.features import features_of
+from afina.training.head_fit import Headed, fitter, read_task
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # scikit-learn's C
 
@@ -21,7 +23,7 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # scikit-learn's C
 class Fitted:
     """A head, its strength and its score on dev."""
 
-    answer: HeadAnswer
+    answer: Headed
     strength: float
     score: float
 
@@ -32,30 +34,39 @@ def probe(task: Task, backbone: Backbone) -> tuple[SoftSolver, float]:
     A fair yardstick is tuned too: prompt tuning chooses its stopping point on dev.
 
     Raises:
-        InputError: the target is no choice of labels.
+        InputError: no head answers such a target, or the examples do not fit it.
     """
-    frozen, labels = backbone.frozen, labels_of(task.signature)
+    frozen = backbone.frozen
     room = frozen.positions - len(frozen.lead) - len(frozen.trail)
-    reader = Reader(frozen, task.signature, room)
-    best = fit_on_dev(task, backbone, reader, labelled_rows(task, reader, labels), None)
+    reader, rows = read_task(task, frozen, room)
+    best = fit_on_dev(task, backbone, reader, rows, None)
     return make_solver(backbone, reader, prompt=None, answer=best.answer), best.strength
 
 
 def fit_on_dev(
-    task: Task, backbone: Backbone, reader: Reader, rows: Sequence[Read], prompt: Injection | None
+    task: Task, backbone: Backbone, reader: Reading, rows: Sequence[Read], prompt: Injection | None
 ) -> Fitted:
     """The head on the features under a prompt, or under none, of the strength that dev prefers."""
-    labels, name = labels_of(task.signature), task.signature.target.name
-    features = features_of(backbone, rows, prompt)
-    label_places = torch.tensor([row.label for row in rows])
-    on_dev = features_of(backbone, [reader.read(each.inputs) for each in task.dev], prompt)
-    wanted = [example.outputs[name] for example in task.dev]
-    best: Fitted | None = None
-    for strength in STRENGTHS:
-        head = fit_probe(features, label_places, classes=len(labels), strength=strength)
-        got = [labels[place] for place in head(on_dev).argmax(dim=-1).tolist()]
-        score = task.metric.score(got, wanted)
-        if best is None or score > best.score:
-            best = Fitted(HeadAnswer(head, labels), strength, score)
-    assert best is not None
-    return best
+    target = task.signature.target
+    fit = fitter(target.type, backbone, rows, prompt)
+    heads = [fit(strength) for strength in STRENGTHS]
+    answers = answers_of(heads, backbone, [reader.read(each.inputs) for each in task.dev], prompt)
+    wanted = [example.outputs[target.name] for example in task.dev]
+    scores = [task.metric.score(each, wanted) for each in answers]
+    best = scores.index(max(scores))
+    return Fitted(heads[best], STRENGTHS[best], scores[best])
+
+
+def answers_of(
+    heads: Sequence[Headed], backbone: Backbone, rows: Sequence[Read], prompt: Injection | None
+) -> list[list[Value]]:
+    """What heads of one kind answer to rows that the model reads once for all of them."""
+    found: list[list[Value]] = [[""] * len(rows) for _ in heads]
+    with torch.no_grad():
+        for places in batches_by_length(rows):
+            batch = [rows[place] for place in places]
+            gathered = heads[0].gather(backbone, batch, [prompt] * len(batch)).cpu()
+            for head, values in zip(heads, found, strict=True):
+                for place, (value, _) in zip(places, head.decide(gathered, batch), strict=True):
+                    values[place] = value
+    return found

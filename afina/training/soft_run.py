@@ -9,10 +9,13 @@ from torch import Tensor
 from afina.errors import AfinaError
 from afina.soft.answer import HeadAnswer
 from afina.soft.learner import Learner, SoftPrompt, joint_losses
+from afina.soft.number_answer import NumberAnswer
 from afina.soft.soft_solver import SoftSolver, make_solver
+from afina.soft.token_answer import TokenAnswer
 from afina.task.task import Task
 from afina.training.answering import Prepared
 from afina.training.checkpoint import Checkpoints
+from afina.training.head_fit import Headed
 from afina.training.linear_probe import fit_on_dev
 from afina.training.scoring import dev_score
 from afina.training.train import Batches, Lane, Outcome, TrainSettings, train_together
@@ -81,7 +84,7 @@ def _with_best_head(task: Task, built: Built, outcome: Outcome) -> SoftSolver:
     The new one is fitted to the features under the trained prompt; dev decides between the two.
     """
     solver = solver_of(built.learner, built.prepared)
-    if not isinstance(built.prepared.answer, HeadAnswer):
+    if not isinstance(built.prepared.answer, HeadAnswer | TokenAnswer | NumberAnswer):
         return solver
     fitted = fit_on_dev(
         task, built.learner.backbone, built.prepared.reader, built.prepared.rows, solver.prompt
@@ -98,6 +101,6 @@ def solver_of(learner: Learner, prepared: Prepared) -> SoftSolver:
     return make_solver(learner.backbone, prepared.reader, prompt=prompt, answer=prepared.answer)
 
 
-def solver_with(solver: SoftSolver, answer: HeadAnswer) -> SoftSolver:
+def solver_with(solver: SoftSolver, answer: Headed) -> SoftSolver:
     """The same prompt with another head."""
     return make_solver(solver.backbone, solver.reader, prompt=solver.prompt, answer=answer)

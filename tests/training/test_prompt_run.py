@@ -261,8 +261,29 @@ def test_a_target_that_is_not_read_back_from_text_is_refused(kind: str) -> None:
     """Broken by writing it anyway: every answer is then a text and every score 0."""
     signature = Signature.parse(f"review -> thing: {kind}")
     task = replace(text_task(8, 4), signature=signature)
+    settings = SETTINGS if kind in ("bool", "list[str]") else text_settings()
     with pytest.raises(InputError, match=r"expected a target that is a choice, .*'thing: "):
-        answer_kind(task, shared("gpt2"), SETTINGS)
+        answer_kind(task, shared("gpt2"), settings)
+
+
+@pytest.mark.parametrize(
+    ("target", "kinds"),
+    [
+        ("a: x | y", ("head", "words", "words")),
+        ("a: spans[X]", ("tokens", "tokens", "tokens")),
+        ("a: spans", ("spans", "text", "text")),
+        ("a: float", ("number", "number", "number")),
+        ("a: int", ("number", "number", "number")),
+    ],
+)
+def test_each_target_has_an_answer_of_its_own(target: str, kinds: tuple[str, ...]) -> None:
+    """Encoders, decoders and encoder-decoders; a head that is asked for suits the target."""
+    signature = Signature.parse(f"review -> {target}")
+    task = replace(text_task(8, 4), signature=signature)
+    backbones = [shared(family) for family in ("bert", "gpt2", "t5")]
+    assert tuple(answer_kind(task, each, SETTINGS) for each in backbones) == kinds
+    asked = replace(SETTINGS, answer="head")
+    assert {answer_kind(task, each, asked) for each in backbones} == {kinds[0]}
 
 
 @pytest.mark.parametrize("kind", ["head", "words"])
