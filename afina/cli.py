@@ -72,16 +72,45 @@ def tune(
     name: Annotated[
         str | None, typer.Option("--name", help="The run's name; made up if left out.")
     ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="How many seeds, from --seed on, train side by side.")
+    ] = 1,
+    rates: Annotated[
+        str | None,
+        typer.Option("--learning-rates", help="Rates to train side by side: 0.03,0.1,0.3."),
+    ] = None,
     settings: Settings = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
-    """Tune a prompt by one method, score it on dev, and keep the run."""
+    """Tune a prompt by one method, score it on dev, and keep the run; or several side by side."""
     from afina.store.order import Order
     from afina.tuning import new_name
 
     order = Order(task, method, model, seed, pairs(settings))
-    finish(home, order, new_name(order) if name is None else name, as_json=as_json)
+    if seeds == 1 and rates is None:
+        finish(home, order, new_name(order) if name is None else name, as_json=as_json)
+        return
+    if name is not None:
+        raise InputError(f"expected no --name for runs side by side, got {name!r}; leave it out")
+    tune_side_by_side(home, order, seeds, numbers(rates), as_json=as_json)
+
+
+@app.command()
+def doctor(
+    task: TaskName,
+    method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
+    model: Model = MINILM,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Examine a run before it costs anything: padding, room, loss, learning rate, eight rows."""
+    from afina.diagnosis_table import diagnosis_json, diagnosis_table
+    from afina.store.order import Order
+    from afina.tuning import examine_order
+
+    found = examine_order(Order(task, method, model, 0, pairs(settings)))
+    show(diagnosis_json(found) if as_json else diagnosis_table(found))
 
 
 @app.command()
@@ -241,6 +270,36 @@ def finish(home: Path, order: "Order", name: str, *, as_json: bool) -> None:
         run = keep_run(store, order, name, watch=watch)
     report = store.report(run.name, "dev")
     show(row_json(run, report) if as_json else score_text(run, report))
+
+
+def tune_side_by_side(
+    home: Path, order: "Order", seeds: int, rates: list[float], *, as_json: bool
+) -> None:
+    """Run an order for several seeds and learning rates at once and print a row each."""
+    from afina.console import row_json, watching
+    from afina.sweep import orders_of, sweep
+    from afina.sweep_table import sweep_table
+
+    with watching(command_line) as watch:
+        found = sweep(store_at(home), orders_of(order, seeds=seeds, rates=rates), watch=watch)
+    if as_json:
+        rows = [
+            {**row_json(each.run, each.report), "settings": dict(each.run.settings)}
+            if each.report
+            else {"run": each.run.name, "error": each.error}
+            for each in found
+        ]
+        show({"rows": rows})
+    else:
+        show(sweep_table(found))
+
+
+def numbers(text: str | None) -> list[float]:
+    """Numbers with commas between."""
+    try:
+        return [float(part) for part in (text or "").split(",") if part.strip()]
+    except ValueError as error:
+        raise InputError(f"expected numbers with commas between, got {text!r}") from error
 
 
 def resuming(store: "Store", name: str) -> str:

@@ -3,8 +3,9 @@
 import difflib
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from afina.disk import Disk, write_fault
 from afina.errors import AfinaError, ArtefactError, InputError
 from afina.solver import Packed, Solver
+from afina.task.signature import Choice
 from afina.task.task import Task
 from afina.training.watch import Watch
 
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
     from afina.soft.portrait import Portrait
     from afina.training.checkpoint import Checkpoints
+    from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
     from afina.training.prompt_run import PromptTuningSettings
+    from afina.training.soft_run import Built
     from afina.training.train import Outcome
 
 
@@ -109,25 +113,93 @@ def written(job: Job, *, shots: int) -> Made:
     return Made(make_solver(prompt, job.backbone(), job.task.words))
 
 
-def prompt_tuning(job: Job) -> Made:
-    from afina.backbones.frozen import digest_of
+def build_prompt_tuning(job: Job, backbone: "Backbone") -> "Built":
     from afina.soft.init import STARTS
-    from afina.training.prompt_run import tune_prompt
+    from afina.training.prompt_run import build_prompt
 
     settings: PromptTuningSettings = read_settings("prompt-tuning", job.settings, job.seed)
-    backbone = job.backbone()
+    other = None if settings.start in STARTS else job.bundle(settings.start)
+    return build_prompt(job.task, backbone, settings, other)
+
+
+BUILDERS: "dict[str, Callable[[Job, Backbone], Built]]" = {
+    "prompt-tuning": build_prompt_tuning,
+}
+
+
+def soft(job: Job, build: "Callable[[Job, Backbone], Built]") -> Made:
+    """Train one soft prompt.
+
+    Raises:
+        AfinaError: the loss is no finite number, or the frozen weights changed.
+    """
+    (made,) = together([job], build)
+    if isinstance(made, AfinaError):
+        raise made
+    return made
+
+
+def together(
+    jobs: Sequence[Job], build: "Callable[[Job, Backbone], Built]"
+) -> list[Made | AfinaError]:
+    """Train soft prompts of one task and model by one pass a step; state lies with the first.
+
+    One whose loss is no finite number gives its error, and the others go on.
+
+    Raises:
+        AfinaError: the frozen weights changed.
+    """
+    from afina.backbones.frozen import digest_of
+    from afina.training.doctor import answers, look
+    from afina.training.soft_run import tune_together
+
+    first = jobs[0]
+    backbone = first.backbone()
     before = backbone.frozen.digest
-    solver, outcome = tune_prompt(
-        job.task,
-        backbone,
-        settings,
-        keeper=checkpoints(job, backbone),
-        watch=job.watch,
-        other=None if settings.start in STARTS else job.bundle(settings.start),
+    builts = [build(job, backbone) for job in jobs]
+    warn(first.watch, look(builts[0]))
+    tuned = tune_together(
+        first.task,
+        builts,
+        keeper=checkpoints(first, backbone),
+        watch=first.watch,
     )
     if digest_of(backbone.frozen.model) != before:
         raise AfinaError("the frozen weights changed while tuning; the prompt is not kept")
-    return Made(solver, curve(outcome))
+    if isinstance(first.task.signature.target.type, Choice):
+        warn(first.watch, [answers(first.task, solver) for solver, _ in tuned])
+    return [
+        AfinaError(outcome.failure) if outcome.failure else Made(solver, curve(outcome))
+        for solver, outcome in tuned
+    ]
+
+
+def warn(watch: Watch, findings: "Iterable[Finding]") -> None:
+    """Tell of what the doctor found wanting."""
+    for finding in findings:
+        if not finding.fine:
+            watch.note(f"{finding.name}: {finding.text}")
+
+
+def examine(job: Job, method: str) -> "Diagnosis":
+    """What the doctor says of a method on a task and a model; nothing is kept.
+
+    Raises:
+        InputError: the method trains no soft prompt.
+    """
+    if method not in BUILDERS:
+        raise InputError(
+            f"expected a method that trains a soft prompt, got {method!r}; "
+            f"there are {', '.join(BUILDERS)}"
+        )
+    from afina.training import doctor
+
+    def build(task: Task, rate: float | None) -> "Built":
+        settings = job.settings if rate is None else {**job.settings, "rate": rate}
+        return BUILDERS[method](replace(job, task=task, settings=settings), backbone)
+
+    backbone = job.backbone()
+    return doctor.examine(job.task, build)
 
 
 METHODS: dict[str, Callable[[Job], Made]] = {
@@ -135,10 +207,10 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "linear-probe": linear_probe,
     "zero-shot": zero_shot,
     "few-shot": few_shot,
-    "prompt-tuning": prompt_tuning,
     "full-fine-tuning": full_fine_tuning,
+    **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
 }
-SEEDED = {"few-shot", "prompt-tuning", "full-fine-tuning"}  # the others give one answer
+SEEDED = {"few-shot", "full-fine-tuning", *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
 KINDS = {int: "a whole number", float: "a number", str: "a text"}
 ABOVE_ZERO = {"length", "batch", "checks", "save_every", "new_tokens", "probe"}

@@ -31,6 +31,8 @@ from afina.methods import (
     SEEDED,
     WITHOUT_MODEL,
     Job,
+    Made,
+    examine,
     load_model,
     method_named,
     restore,
@@ -47,6 +49,7 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.training.doctor import Diagnosis
 
 # What is no one method's fault ends a comparison; any other error is a row of its table.
 FATAL = (
@@ -116,10 +119,29 @@ def tune_in(
             disk=disk,
         )
         made = method_named(order.method)(job)
-        facts = json.dumps(made.facts, allow_nan=False).encode()
-        replace_file(folder / MADE, facts, disk)
+        keep_facts(folder, made, disk)
         save_bundle(folder / "bundle", made.solver.pack(), disk)
         return made.solver
+
+
+def keep_facts(folder: Path, made: Made, disk: Disk) -> None:
+    """Write what is to be remembered of a solver's making."""
+    replace_file(folder / MADE, json.dumps(made.facts, allow_nan=False).encode(), disk)
+
+
+def examine_order(order: Order) -> "Diagnosis":
+    """What the doctor says of an order; nothing is kept."""
+    order = checked(order)
+    job = Job(
+        load_task(order.task).for_tuning(),
+        order.model,
+        lambda: load_model(order.model),
+        bundle_at,
+        Path(),
+        seed=order.seed,
+        settings=order.settings,
+    )
+    return examine(job, order.method)
 
 
 def checked(order: Order) -> Order:
@@ -168,14 +190,14 @@ def keep_run(
     """
     order = checked(order)
     task, load = load_task(order.task), cache(load)
-    run = _begun(store, check_name(name), task, order, load)
+    run = begun(store, check_name(name), task, order, load)
     if run.status != "done":
-        with _status(store, run):
+        with noting(store, run):
             _finish(store, run, task, order, load, watch)
     return store.run(run.name)
 
 
-def _begun(
+def begun(
     store: Store, name: str, task: Task, order: Order, load: "Callable[[str], Backbone]"
 ) -> Run:
     """The run of this name, or a new one once its model is loaded."""
@@ -201,12 +223,17 @@ def _finish(
     start = store.clock()
     solver = tune_in(run.folder, task, order, load=load, watch=watch)
     seconds = run.seconds + (store.clock() - start).total_seconds()
-    store.save_report(run.name, _report(store, solver, task, task.dev, "dev"))
+    store.save_report(run.name, report_on(store, solver, task, task.dev, "dev"))
+    note_done(store, run, solver, seconds)
+
+
+def note_done(store: Store, run: Run, solver: Solver, seconds: float) -> None:
+    """Note that a run is finished, what it took and how many numbers it trained."""
     done = replace(run, status="done", seconds=seconds, finished=store.clock())
     store.update_run(replace(done, parameters=solver.parameters))
 
 
-def _report(
+def report_on(
     store: Store, solver: Solver, task: Task, examples: Sequence[Example], split: str
 ) -> Report:
     settings = EvaluationSettings(split=split, openings=store.count(task.digest))
@@ -215,7 +242,7 @@ def _report(
 
 
 @contextmanager
-def _status(store: Store, run: Run) -> Iterator[None]:
+def noting(store: Store, run: Run) -> Iterator[None]:
     """Notes that a run goes on, and how it ended where it did not end well."""
     start, ended = store.clock(), "failed"
     store.update_run(replace(run, status="running"))
@@ -282,7 +309,7 @@ def open_test(store: Store, name: str) -> Report:
             f"the data of {run.task} changed since run {run.name!r} was made; tune it anew"
         )
     solver = solver_of(run)
-    report = _report(store, solver, task, task.test.open(store, run.name), "test")
+    report = report_on(store, solver, task, task.test.open(store, run.name), "test")
     store.save_report(run.name, report)
     return report
 

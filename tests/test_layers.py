@@ -12,7 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "afina"
 # Highest first; neighbours on a line do not import each other.
 LAYERS = [
     {"cli", "serving"},
-    {"console", "heatmap", "portrait_table"},
+    {"sweep_table"},
+    {"console", "diagnosis_table", "heatmap", "portrait_table"},
+    {"sweep"},
     {"tuning"},
     {"store"},
     {"methods"},

@@ -10,7 +10,7 @@ from torch import Tensor
 from afina.soft.answer import Answer, HeadAnswer, LabelWords, Writing
 from afina.soft.learner import Learner, SoftPrompt, joint_losses
 from afina.soft.reading import Read
-from afina.soft.soft_solver import ROWS
+from afina.soft.soft_solver import ROWS, SoftSolver
 from afina.task.task import Task
 from afina.training.batches import plan
 from afina.training.soft_run import Built, solver_of
@@ -49,9 +49,9 @@ class Diagnosis:
         return min(finite)[1] if finite else None
 
 
-def look(task: Task, built: Built) -> Diagnosis:
+def look(built: Built) -> tuple[Finding, ...]:
     """What needs no training: padding, room, and what the loss is made of."""
-    return Diagnosis((padding(built), room(built), wanted(built), answers(task, built)))
+    return padding(built), room(built), wanted(built)
 
 
 def examine(task: Task, build: Callable[[Task, float | None], Built]) -> Diagnosis:
@@ -60,12 +60,17 @@ def examine(task: Task, build: Callable[[Task, float | None], Built]) -> Diagnos
     ``build`` makes a fresh prompt for a task, at a learning rate or at its method's own.
     """
     few = replace(task, train=task.train[:TAKEN], dev=task.dev[:ROWS])
-    quick = look(few, build(few, None))
-    losses = probe_rates([build(few, rate) for rate in RATES])
-    found = tuple(zip(RATES, losses, strict=True))
-    diagnosis = Diagnosis(quick.findings, found)
-    by_heart = learns_by_heart(build(few, diagnosis.rate))
-    return Diagnosis((*quick.findings, rates_differ(diagnosis), by_heart), found)
+    builts = [build(few, rate) for rate in RATES]
+    quick = look(builts[0])
+    found = tuple(zip(RATES, probe_rates(builts), strict=True))
+    diagnosis = Diagnosis(quick, found)
+    rate = diagnosis.rate
+    if rate is None:
+        return Diagnosis((*quick, rates_differ(diagnosis)), found)
+    tried = builts[RATES.index(rate)]
+    said = answers(few, solver_of(tried.learner, tried.prepared))
+    by_heart = learns_by_heart(build(few, rate))
+    return Diagnosis((*quick, rates_differ(diagnosis), said, by_heart), found)
 
 
 def padding(built: Built) -> Finding:
@@ -123,18 +128,18 @@ def wanted(built: Built) -> Finding:
     return Finding("loss", True, f"{len(rows)} rows count")
 
 
-def answers(task: Task, built: Built) -> Finding:
-    """Whether the start already gives one answer to everything."""
-    inputs = [example.inputs for example in task.dev[:ROWS]]
+def answers(task: Task, solver: SoftSolver) -> Finding:
+    """Whether a prompt gives one answer to everything."""
     name = task.signature.target.name
     said = Counter(
         str(prediction.outputs[name])
-        for prediction in solver_of(built.learner, built.prepared)(inputs)
+        for prediction in solver([example.inputs for example in task.dev[:ROWS]])
         if prediction.outputs
     )
     word, count = said.most_common(1)[0]
     share = count / said.total()
-    text = f"{len(said)} different answers to {said.total()} dev rows; {word[:40]!r} to {share:.0%}"
+    different = "1 answer" if len(said) == 1 else f"{len(said)} different answers"
+    text = f"{different} to {said.total()} dev rows; {word[:40]!r} to {share:.0%}"
     return Finding("answers", share < COLLAPSED, text)
 
 

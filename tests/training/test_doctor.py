@@ -23,7 +23,7 @@ from afina.training.doctor import (
     wanted,
 )
 from afina.training.prompt_run import PromptTuningSettings, build_prompt
-from afina.training.soft_run import Built
+from afina.training.soft_run import Built, solver_of
 from tests.tiny import FAMILIES, shared, tiny
 from tests.training.tiny_task import review_task, text_task, worded_task
 
@@ -85,9 +85,9 @@ def test_one_answer_to_everything_is_an_alarm() -> None:
     task, one = review_task(train=24, dev=8), built("bert")
     with torch.no_grad():
         one.prepared.answer.head.bias.copy_(torch.tensor([50.0, 0.0]))
-    found = answers(task, one)
+    found = answers(task, solver_of(one.learner, one.prepared))
     assert not found.fine
-    assert "1 different answers to 8 dev rows; 'positive' to 100%" in found.text
+    assert "1 answer to 8 dev rows; 'positive' to 100%" in found.text
 
 
 def test_the_rate_whose_short_run_ends_lowest_is_named() -> None:
@@ -115,7 +115,7 @@ def test_the_whole_examination_leaves_the_model_as_it_was() -> None:
 
     found = examine(task, build)
     names = [each.name for each in found.findings]
-    assert names == ["padding", "room", "loss", "answers", "rate", "by heart"]
+    assert names == ["padding", "room", "loss", "rate", "answers", "by heart"]
     assert found.rate in RATES
     assert backbone.frozen.digest == before
-    assert all(isinstance(each, Finding) for each in look(task, build(task, None)).findings)
+    assert all(isinstance(each, Finding) for each in look(build(task, None)))

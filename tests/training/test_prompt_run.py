@@ -13,7 +13,7 @@ from afina.backbones.frozen import digest_of
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import AfinaError, InputError, Interrupted, ModelError
-from afina.methods import Job, prompt_tuning
+from afina.methods import METHODS, Job
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.reading import labelled_rows
 from afina.soft.soft_solver import SoftSolver
@@ -358,11 +358,11 @@ def test_tuning_that_touches_the_model_is_not_kept(tmp_path: Path) -> None:
                 weight.view(-1)[0] += 1e-3
 
     with pytest.raises(AfinaError, match="the frozen weights changed while tuning"):
-        prompt_tuning(job(backbone, tmp_path, Watch(at=meddle)))
+        METHODS["prompt-tuning"](job(backbone, tmp_path, Watch(at=meddle)))
 
 
 def test_tuning_that_leaves_the_model_alone_is_kept(tmp_path: Path) -> None:
-    made = prompt_tuning(job(tiny("bert"), tmp_path, Watch()))
+    made = METHODS["prompt-tuning"](job(tiny("bert"), tmp_path, Watch()))
     assert made.facts["steps"] == made.facts["steps_planned"] == 4
 
 
