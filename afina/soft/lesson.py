@@ -7,6 +7,7 @@ in units of the teacher's own. Hinton, Vinyals and Dean 2015, https://arxiv.org/
 Wang et al. 2023 (https://arxiv.org/abs/2303.02861) use it for prompts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,12 +26,13 @@ class Lesson:
     features: Float[Tensor, "B H"] | None = None  # None: not asked for
     wanted: Bool[Tensor, "B C"] | None = None  # where a target's tokens stand; None: labels
 
-    def at(self, places: list[int], *, width: int) -> "Lesson":
-        """The lesson of some of the rows, its scores cut to a width."""
+    def at(self, places: Sequence[int]) -> "Lesson":
+        """The lesson of some of the rows."""
+        some = list(places)
         return Lesson(
-            self.scores[places, :width],
-            None if self.features is None else self.features[places],
-            None if self.wanted is None else self.wanted[places, :width],
+            self.scores[some],
+            None if self.features is None else self.features[some],
+            None if self.wanted is None else self.wanted[some],
         )
 
 
@@ -40,6 +42,23 @@ class Weights:
 
     scores: float
     features: float
+
+
+def joined(lessons: Sequence[Lesson]) -> Lesson:
+    """Lessons of several batches as one; what is narrower is filled up."""
+    features = [each.features for each in lessons if each.features is not None]
+    wanted = [each.wanted for each in lessons if each.wanted is not None]
+    return Lesson(
+        filled([each.scores for each in lessons]),
+        torch.cat(features) if features else None,
+        filled(wanted) if wanted else None,
+    )
+
+
+def filled(parts: Sequence[Tensor]) -> Tensor:
+    """Parts ``[B, C]`` of several widths under each other, zeros at their right."""
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, width - part.shape[1])) for part in parts])
 
 
 def distance(student: Lesson, teacher: Lesson, weights: Weights) -> Tensor:
@@ -52,10 +71,11 @@ def distance(student: Lesson, teacher: Lesson, weights: Weights) -> Tensor:
 
 def score_distance(student: Lesson, teacher: Lesson) -> Tensor:
     """The mean divergence a row, or a token where the answer is written."""
-    if teacher.wanted is None:
+    if student.wanted is None:
         apart = F.kl_div(student.scores, teacher.scores, log_target=True, reduction="none")
         return apart.sum(dim=1).mean()
-    return two_outcomes(student.scores, teacher.scores)[teacher.wanted].mean()
+    known = teacher.scores[:, : student.scores.shape[1]]  # a batch is as wide as its longest target
+    return two_outcomes(student.scores, known)[student.wanted].mean()
 
 
 def two_outcomes(student: Float[Tensor, "B C"], teacher: Float[Tensor, "B C"]) -> Tensor:

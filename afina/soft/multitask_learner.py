@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
+from afina.soft.answer import Answer
 from afina.soft.learner import Group
 from afina.soft.lesson import Lesson, Weights, distance
 from afina.soft.multitask import SharedPrompt
 from afina.soft.reading import Read
-from afina.soft.saying import Part, Said, Teachable, gathered, say
+from afina.soft.saying import Part, Said, gathered, say
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class MultitaskLearner(nn.Module):
         self,
         backbone: Backbone,
         prompt: SharedPrompt,
-        answers: Sequence[Teachable],
+        answers: Sequence[nn.Module],
         *,
         rates: Rates,
         teaching: Teaching | None = None,
@@ -59,8 +60,7 @@ class MultitaskLearner(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.prompt = prompt
-        self.answers = tuple(answers)
-        self.heads = nn.ModuleList(answers)  # their parameters, as this module's own
+        self.answers = nn.ModuleList(answers)
         self.rates = rates
         self.teaching = teaching
 
@@ -68,15 +68,21 @@ class MultitaskLearner(nn.Module):
         """The shared vectors, the tasks' own and the heads', each with its rate."""
         own = [*self.prompt.rows, *self.prompt.columns]
         parts = [([self.prompt.scaled], self.rates.shared), (own, self.rates.own)]
-        heads = list(self.heads.parameters())
+        heads = list(self.answers.parameters())
         return [Group(*part) for part in parts] + ([Group(heads, self.rates.head)] if heads else [])
+
+    def answer(self, task: int) -> Answer:
+        """How a task is answered."""
+        answer = self.answers[task]
+        assert isinstance(answer, Answer)
+        return answer
 
     def loss(self, rows: Sequence[MultiRead]) -> Tensor:
         """The mean of the tasks' losses, weighed by their rows in the batch."""
         tasks = sorted({row.task for row in rows})
         mine = [[row for row in rows if row.task == task] for task in tasks]
         parts = [
-            Part(self.answers[task], [row.read for row in own], self.prompt.injection(task))
+            Part(self.answer(task), [row.read for row in own], self.prompt.injection(task))
             for task, own in zip(tasks, mine, strict=True)
         ]
         losses = self._losses(parts, mine)
@@ -97,7 +103,5 @@ class MultitaskLearner(nn.Module):
         ]
 
     def _apart(self, teaching: Teaching, said: Said, rows: Sequence[MultiRead]) -> Tensor:
-        lesson = teaching.lessons[rows[0].task]
-        width = said.lesson.scores.shape[1]
-        teacher = lesson.at([row.place for row in rows], width=width)
+        teacher = teaching.lessons[rows[0].task].at([row.place for row in rows])
         return distance(said.lesson, teacher, teaching.weights)

@@ -67,3 +67,14 @@ def unpack_prompt(
             check_sites(backbone.sites(), prompt)
             return prompt
     raise ValueError(f"prompt {facts['prompt']!r}")
+
+
+def unpack_shared(arrays: Mapping[str, Tensor], width: int) -> Tensor | None:
+    """The vectors ``[P, H]`` that other tasks may start from; None where none were packed.
+
+    Raises:
+        ValueError: they are of the wrong shape.
+    """
+    if "shared" not in arrays:
+        return None
+    return array_of(arrays, "shared", (len(arrays["shared"]), width))

@@ -9,18 +9,16 @@ from torch import Tensor
 from afina.backbones.backbone import Backbone
 from afina.backbones.encoder import Encoder
 from afina.backbones.injection import Injection
-from afina.soft.answer import HeadAnswer, LabelWords, Writing
+from afina.soft.answer import Answer, HeadAnswer, LabelWords, Writing
 from afina.soft.lesson import Lesson
 from afina.soft.reading import Read
-
-Teachable = HeadAnswer | LabelWords | Writing  # answers whose probabilities can be learned from
 
 
 @dataclass(frozen=True)
 class Part:
     """The rows of one task in a batch, under its prompt."""
 
-    answer: Teachable
+    answer: Answer
     rows: Sequence[Read]
     injection: Injection | None
 
@@ -34,10 +32,10 @@ class Said:
 
 
 def say(backbone: Backbone, parts: Sequence[Part], *, features: bool) -> list[Said]:
-    """What the model says of each part; parts that answer alike share a pass of the model.
+    """What the model says of each part whose answer is a head, label words or writing.
 
-    With ``features`` a lesson has them. A head's come for nothing, words and writing take a pass
-    more.
+    Parts that answer alike share a pass of the model. With ``features`` a lesson has them: a head's
+    come for nothing, words and writing take a pass more.
     """
     said: dict[int, Said] = {}
     for numbers in alike(parts):
@@ -49,16 +47,18 @@ def say(backbone: Backbone, parts: Sequence[Part], *, features: bool) -> list[Sa
                 found = by_writing(backbone, together, features=features)
             case LabelWords():
                 found = by_words(backbone, together, features=features)
+            case other:
+                raise AssertionError(other)
         said |= dict(zip(numbers, found, strict=True))
     return [said[number] for number in range(len(parts))]
 
 
 def alike(parts: Sequence[Part]) -> list[list[int]]:
-    """Places of parts that can be asked at once; label words differ from task to task."""
+    """Places of parts that can be asked at once; label words, say, differ from task to task."""
     heads = [at for at, part in enumerate(parts) if isinstance(part.answer, HeadAnswer)]
     written = [at for at, part in enumerate(parts) if isinstance(part.answer, Writing)]
-    words = [[at] for at, part in enumerate(parts) if isinstance(part.answer, LabelWords)]
-    return [each for each in (heads, written, *words) if each]
+    others = [[at] for at in range(len(parts)) if at not in {*heads, *written}]
+    return [each for each in (heads, written, *others) if each]
 
 
 def by_head(backbone: Backbone, parts: Sequence[Part]) -> list[Said]:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone, with_precision
 from afina.backbones.decoder import Decoder
@@ -14,7 +14,7 @@ from afina.errors import ArtefactError, InputError, MismatchError
 from afina.soft.answer import Answer, Answered
 from afina.soft.packed_answer import pack_answer, unpack_answer
 from afina.soft.packed_arrays import finite
-from afina.soft.packed_prompt import pack_prompt, unpack_prompt
+from afina.soft.packed_prompt import pack_prompt, unpack_prompt, unpack_shared
 from afina.soft.packed_reader import pack_reader, unpack_reader
 from afina.soft.reading import Read, Reading
 from afina.solver import Packed, Prediction, Usage, Values
@@ -32,6 +32,7 @@ class SoftSolver:
     answer: Answer
     parameters: int
     ready: Injection | None  # what the backbone takes: the prompt, absorbed where it can be
+    shared: Tensor | None = None  # [P, H], where other tasks may start from; no part in answers
 
     def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
         """Answer each row; rows of like length share a batch."""
@@ -75,6 +76,8 @@ class SoftSolver:
         prompt, answer = pack_prompt(self.prompt), pack_answer(self.answer)
         arrays = {**prompt.arrays, **answer.arrays}
         return Packed("soft", {**settings, **prompt.settings, **answer.settings}, arrays)
+        if self.shared is not None:
+            arrays["shared"] = self.shared.cpu().numpy()
 
 
 def make_solver(
@@ -118,5 +121,6 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
         prompt = unpack_prompt(facts, arrays, backbone)
         answer = unpack_answer(facts, arrays, frozen)
     except (KeyError, TypeError, ValueError, InputError) as error:
+        shared = unpack_shared(arrays, frozen.width)
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
-    return make_solver(backbone, reader, prompt=prompt, answer=answer)
+    return replace(make_solver(backbone, reader, prompt=prompt, answer=answer), shared=shared)

@@ -10,6 +10,7 @@ from afina.soft.lesson import (
     Weights,
     distance,
     feature_distance,
+    joined,
     score_distance,
     two_outcomes,
 )
@@ -94,10 +95,23 @@ def test_weights_say_what_each_distance_counts() -> None:
     torch.testing.assert_close(distance(Lesson(OTHER), teacher, Weights(2.0, 3.0)), 2 * scores)
 
 
-def test_a_lesson_is_cut_to_rows_and_width() -> None:
-    found = Lesson(SCORES, FEATURES, WANTED).at([2, 0], width=3)
-    assert torch.equal(found.scores, SCORES[[2, 0], :3])
-    assert found.features is not None
-    assert torch.equal(found.features, FEATURES[[2, 0]])
-    assert found.wanted is not None
-    assert torch.equal(found.wanted, WANTED[[2, 0], :3])
+def test_lessons_of_batches_are_joined_and_taken_apart() -> None:
+    """Broken by leaving out what fills a narrower batch."""
+    narrow = Lesson(SCORES[:2, :3], FEATURES[:2], WANTED[:2, :3])
+    whole = joined([narrow, Lesson(SCORES[2:], FEATURES[2:], WANTED[2:])])
+    assert whole.scores.shape == (4, 5)
+    for place in range(4):
+        one, wanted = whole.at([place]), (WANTED & (torch.arange(5) < [3, 3, 5, 5][place]))[place]
+        assert one.wanted is not None
+        assert torch.equal(one.wanted[0], wanted)
+        assert torch.equal(one.scores[0][wanted], SCORES[place][wanted])
+        assert one.features is not None
+        assert torch.equal(one.features[0], FEATURES[place])
+    plain = joined([Lesson(SCORES[:1]), Lesson(SCORES[1:])])
+    assert torch.equal(plain.at([2, 0]).scores, SCORES[[2, 0]])
+    assert (plain.features, plain.wanted) == (None, None)
+
+
+def test_a_teachers_lesson_may_be_wider_than_the_batch() -> None:
+    student = Lesson(SCORES[:1, :2], None, WANTED[1:2, :2])
+    assert score_distance(student, Lesson(SCORES[:1], None, WANTED[1:2])) == 0

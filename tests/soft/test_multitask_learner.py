@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
@@ -11,7 +11,7 @@ from afina.soft.lesson import Weights
 from afina.soft.multitask import SharedPrompt
 from afina.soft.multitask_learner import MultiRead, MultitaskLearner, Rates, Teaching
 from afina.soft.reading import Read
-from afina.soft.saying import Part, Teachable, gathered, say
+from afina.soft.saying import Part, gathered, say
 from tests.tiny import shared, tiny
 
 RATES = Rates(0.1, 0.2, 0.3)
@@ -25,10 +25,10 @@ WAYS += [
 ]
 
 
-def answers(kind: str, backbone: Backbone) -> list[Teachable]:
+def answers(kind: str, backbone: Backbone) -> list[nn.Module]:
     """Three tasks' answers, of two, three and four labels."""
     generator = torch.Generator().manual_seed(3)
-    made: list[Teachable] = []
+    made: list[nn.Module] = []
     for classes in (2, 3, 4):
         labels = tuple("abcd"[:classes])
         weight = torch.randn(classes, backbone.frozen.hidden, generator=generator)
@@ -88,7 +88,7 @@ def lessons(teacher: MultitaskLearner, given: list[MultiRead], weights: Weights)
     found = []
     for task in range(3):
         own = [row.read for row in given if row.task == task]
-        part = Part(teacher.answers[task], own, teacher.prompt.injection(task))
+        part = Part(teacher.answer(task), own, teacher.prompt.injection(task))
         with torch.no_grad():
             found.append(say(teacher.backbone, [part], features=True)[0].lesson)
     return Teaching(found, weights)
@@ -123,7 +123,7 @@ def test_what_is_said_is_what_the_answers_gather(family: str, kind: str) -> None
     student = learner(backbone, kind)
     parts = [
         Part(
-            student.answers[task],
+            student.answer(task),
             [row.read for row in given if row.task == task],
             student.prompt.injection(task),
         )
@@ -170,7 +170,7 @@ def test_gradients_reach_the_batchs_own_tasks_alone(family: str, kind: str) -> N
     )
     student.loss([row for row in given if row.task != 1]).backward()
     reached = {name for name, each in student.named_parameters() if each.grad is not None}
-    heads = {f"heads.{task}.head.{part}" for task in (0, 2) for part in ("weight", "bias")}
+    heads = {f"answers.{task}.head.{part}" for task in (0, 2) for part in ("weight", "bias")}
     parts = {f"prompt.{part}.{task}" for task in (0, 2) for part in ("rows", "columns")}
     assert reached == {"prompt.scaled"} | parts | (heads if kind == "head" else set())
     assert not any(weight.requires_grad for weight in backbone.frozen.model.parameters())
