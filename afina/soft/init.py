@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from afina.backbones.frozen import Frozen
-from afina.errors import InputError, MismatchError
+from afina.errors import InputError, MismatchError, ModelError
 from afina.solver import Packed
 
 STARTS = ("labels", "text", "vocabulary")
@@ -66,15 +66,30 @@ def from_vocabulary(
 def common_ids(
     frozen: Frozen, count: int, generator: torch.Generator, *, most_common: int = 5000
 ) -> list[int]:
-    """Words sampled from the first ``most_common`` ids that are no special token.
+    """Words sampled from the first ``most_common`` ids that stand for words.
 
     Vocabularies are ordered by frequency or by the order of merges, so these are common words.
+    Special tokens, bytes and the places that BERT's vocabulary keeps free are left out.
+
+    Raises:
+        ModelError: the vocabulary has no words.
     """
-    special = set(frozen.tokenizer.all_special_ids)
-    size = frozen.model.get_input_embeddings().weight.shape[0]
-    ordinary = [token for token in range(size) if token not in special][:most_common]
-    picks = torch.randint(len(ordinary), (count,), generator=generator)
-    return [ordinary[pick] for pick in picks.tolist()]
+    tokens = frozen.tokenizer.convert_ids_to_tokens(list(range(len(frozen.tokenizer))))
+    words = [token for token, text in enumerate(tokens) if stands_for_a_word(text)][:most_common]
+    if not words:
+        raise ModelError(f"{frozen.name} has no words to start from; use start=text")
+    picks = torch.randint(len(words), (count,), generator=generator)
+    return [words[pick] for pick in picks.tolist()]
+
+
+def stands_for_a_word(token: str | None) -> bool:
+    """Whether an entry holds letters and is none of ``[unused1]``, ``<0x0A>``, ``</s>``.
+
+    >>> [stands_for_a_word(token) for token in ("film", "##ing", "Ġthe", "[unused1]", "!", "<s>")]
+    [True, True, True, False, False, False]
+    """
+    bare = (token or "").lstrip("#Ġ▁")
+    return any(letter.isalpha() for letter in bare) and bare[0] not in "[<"
 
 
 def from_prompt(frozen: Frozen, packed: Packed, length: int) -> Float[Tensor, "P H"]:
