@@ -188,7 +188,7 @@ def _best(found: Float[Tensor, "W T 2"], longest: int) -> tuple[Float[Tensor, "W
 
 
 def fit_spans(
-    seen: Sequence[tuple[Float[Tensor, "B N H"], Sequence[Read]]], *, strength: float
+    seen: Sequence[tuple[Float[Tensor, "_ _ H"], Sequence[Read]]], *, strength: float
 ) -> SpanHead:
     """A head fitted to what was gathered of windows, by L-BFGS from nothing.
 
@@ -216,7 +216,7 @@ def fit_spans(
     return SpanHead(folded[:2], folded[2:], bias.detach())
 
 
-def _spread(seen: Sequence[tuple[Float[Tensor, "B N H"], Sequence[Read]]]) -> Float[Tensor, "H"]:
+def _spread(seen: Sequence[tuple[Float[Tensor, "_ _ H"], Sequence[Read]]]) -> Float[Tensor, "H"]:
     """Standard deviation of each feature over the windows' tokens; what is padded is 0."""
     tokens = sum(len(row.tokens) for _, rows in seen for row in rows)
     mean = torch.stack([part[:, 1:].sum(dim=(0, 1)) for part, _ in seen]).sum(dim=0) / tokens
