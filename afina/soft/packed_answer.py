@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from afina.backbones.frozen import Frozen
+from afina.backbones.projection import answer_width
 from afina.soft.answer import Answer, HeadAnswer, LabelWords, Writing
 from afina.soft.heads import ClassificationHead
 from afina.soft.number_answer import NumberAnswer, Scale
@@ -15,6 +16,7 @@ from afina.soft.packed_arrays import array_of, integer, integers, labels_in, lis
 from afina.soft.span_answer import Limits, SpanAnswer, SpanHead
 from afina.soft.token_answer import TokenAnswer
 from afina.soft.token_reading import tags_of
+from afina.soft.verbalizer import LearnedVerbalizer, Verbalizer
 from afina.solver import Packed
 
 
@@ -32,6 +34,12 @@ def pack_answer(answer: Answer) -> Packed:
             return Packed("spans", {"answer": "spans", **asdict(limits)}, _arrays(head))
         case NumberAnswer(head=head, scale=scale):
             return Packed("number", {"answer": "number", **asdict(scale)}, _arrays(head))
+        case Verbalizer(labels=labels, words=words, empty=empty):
+            facts = {"answer": "verbalizer", "labels": list(labels), "words": words, "empty": empty}
+            return Packed("verbalizer", facts)
+        case LearnedVerbalizer(labels=labels, vectors=vectors):
+            found = {"verbalizer": vectors.detach().cpu().numpy()}
+            return Packed("learned", {"answer": "learned", "labels": list(labels)}, found)
         case LabelWords(labels=labels, tokens=tokens):
             facts = {"answer": "label-words", "labels": list(labels), "words": tokens}
             return Packed("label-words", facts)
@@ -68,6 +76,12 @@ def unpack_answer(
         case "number":
             scale = Scale(number(facts["mean"]), number(facts["deviation"]), bool(facts["whole"]))
             return NumberAnswer(_head(arrays, 1, hidden), scale)
+        case "verbalizer":
+            return _verbalizer(facts)
+        case "learned":
+            labels = labels_in(facts)
+            vectors = array_of(arrays, "verbalizer", (len(labels), answer_width(frozen)))
+            return LearnedVerbalizer(labels, vectors, scale=1.0)
         case "label-words":
             labels, words = labels_in(facts), list_of(facts["words"])
             if len(words) != len(labels):
@@ -76,6 +90,14 @@ def unpack_answer(
         case "writing":
             return Writing(integer(facts["tokens"]))
     raise ValueError(f"answer {facts['answer']!r}")
+
+
+def _verbalizer(facts: Mapping[str, object]) -> Verbalizer:
+    labels, words, empty = labels_in(facts), list_of(facts["words"]), facts["empty"]
+    found = [[list(integers(word)) for word in list_of(each)] for each in words]
+    if len(found) != len(labels) or not all(each and all(each) for each in found):
+        raise ValueError(f"words for {len(labels)} labels, of which it has {words!r}")
+    return Verbalizer(labels, found, empty=None if empty is None else list(integers(empty)))
 
 
 def _head(arrays: Mapping[str, Tensor], outputs: int, hidden: int) -> ClassificationHead:

@@ -6,6 +6,8 @@ from afina.backbones.frozen import Frozen
 from afina.soft.packed_arrays import integer, integers
 from afina.soft.reading import Reader, Reading
 from afina.soft.span_reading import SpanReader
+from afina.soft.template import Template
+from afina.soft.template_reading import TemplateReader
 from afina.soft.token_reading import TokenReader, words_of
 from afina.task.signature import Signature
 
@@ -16,6 +18,8 @@ def pack_reader(reader: Reading) -> dict[str, object]:
     match reader:
         case Reader(tail=tail):
             return {**facts, "reading": "text", "tail": list(tail)}
+        case TemplateReader(template=template):
+            return {**facts, "reading": "template", "template": str(template)}
         case TokenReader():
             return {**facts, "reading": "tokens"}
         case SpanReader(context=context):
@@ -34,6 +38,9 @@ def unpack_reader(facts: Mapping[str, object], frozen: Frozen) -> Reading:
     match facts.get("reading", "text"):
         case "text":
             return Reader(frozen, signature, room, integers(facts["tail"]))
+        case "template":
+            template = Template.parse(str(facts["template"]))
+            return TemplateReader(frozen, signature, room, template)
         case "tokens":
             words_of(signature)
             return TokenReader(frozen, signature, room)

@@ -56,7 +56,8 @@ class SoftSolver:
     def _prediction(self, read: Read, answered: Answered, seconds: float) -> Prediction:
         value, evidence = answered
         frozen = self.reader.frozen
-        length = self.prompt.length if self.prompt else 0
+        placed = isinstance(self.prompt, Embeddings) and self.prompt.anywhere  # in the row itself
+        length = self.prompt.length if self.prompt and not placed else 0
         around = length + len(frozen.lead) + len(frozen.trail)
         tokens = len(read.tokens) + around * max(len(read.windows), 1)
         if read.cut:
@@ -75,9 +76,9 @@ class SoftSolver:
         }
         prompt, answer = pack_prompt(self.prompt), pack_answer(self.answer)
         arrays = {**prompt.arrays, **answer.arrays}
-        return Packed("soft", {**settings, **prompt.settings, **answer.settings}, arrays)
         if self.shared is not None:
             arrays["shared"] = self.shared.cpu().numpy()
+        return Packed("soft", {**settings, **prompt.settings, **answer.settings}, arrays)
 
 
 def make_solver(
@@ -120,7 +121,7 @@ def unpack(packed: Packed, backbone: Backbone) -> SoftSolver:
         reader = unpack_reader(facts, frozen)
         prompt = unpack_prompt(facts, arrays, backbone)
         answer = unpack_answer(facts, arrays, frozen)
-    except (KeyError, TypeError, ValueError, InputError) as error:
         shared = unpack_shared(arrays, frozen.width)
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune the prompt anew") from error
     return replace(make_solver(backbone, reader, prompt=prompt, answer=answer), shared=shared)

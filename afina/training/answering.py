@@ -10,6 +10,7 @@ from afina.backbones.words import continuation, label_tokens
 from afina.errors import InputError, ModelError
 from afina.soft.answer import LabelWords, Writing
 from afina.soft.reading import Read, Reader, Reading, check_written, labelled_rows, labels_of
+from afina.soft.verbalizer import LearnedVerbalizer, Verbalizer
 from afina.task.example import Example
 from afina.task.signature import Choice, FieldType, Integer, Number, Spans
 from afina.task.task import Task
@@ -39,7 +40,7 @@ class Prepared:
 
     reader: Reading
     rows: list[Read]
-    answer: Headed | LabelWords | Writing
+    answer: Headed | LabelWords | Verbalizer | LearnedVerbalizer | Writing
 
 
 def prepare(
