@@ -79,6 +79,9 @@ def tune(
         str | None,
         typer.Option("--learning-rates", help="Rates to train side by side: 0.03,0.1,0.3."),
     ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Tasks to learn from first: A,B (multitask).")
+    ] = None,
     settings: Settings = None,
     home: Home = HOME,
     as_json: Json = False,
@@ -87,7 +90,8 @@ def tune(
     from afina.store.order import Order
     from afina.tuning import new_name
 
-    order = Order(task, method, model, seed, pairs(settings))
+    given = [*(settings or []), *([] if source is None else [f"source={source}"])]
+    order = Order(task, method, model, seed, pairs(given))
     if seeds == 1 and rates is None:
         finish(home, order, new_name(order) if name is None else name, as_json=as_json)
         return

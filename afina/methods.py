@@ -14,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from afina.disk import Disk, write_fault
 from afina.errors import AfinaError, ArtefactError, InputError
 from afina.solver import Packed, Solver
+from afina.task.pinned import named_tasks, pinned
 from afina.task.signature import Choice
-from afina.task.task import Task
+from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
+    from afina.training.multitask_run import MultitaskSettings
     from afina.training.prompt_run import PromptTuningSettings
     from afina.training.soft_run import Built
     from afina.training.train import Outcome
+
+MULTITASK = "multitask-prompt-tuning"
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Job:
     """What a method is given: a task without its test rows, a model, and where to keep its state.
 
     ``backbone`` loads the model, or hands out the one already loaded; ``bundle`` reads what another
-    run has kept.
+    run has kept, ``source`` another task to learn from.
     """
 
     task: Task
@@ -46,6 +50,7 @@ class Job:
     settings: Mapping[str, object] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
     disk: Disk = field(default_factory=Disk)
+    source: Callable[[str], Task] = load_task
 
 
 @dataclass(frozen=True)
@@ -202,18 +207,80 @@ def examine(job: Job, method: str) -> "Diagnosis":
     return doctor.examine(job.task, build)
 
 
+def multitask_prompt_tuning(job: Job) -> Made:
+    """Train the prompt that source tasks share, or take another run's, and adapt it to the task.
+
+    Raises:
+        InputError: there are neither sources nor a run to start from, or the target is a source.
+        MismatchError: a source's data changed, or the run to start from is of another model.
+        AfinaError: the frozen weights changed.
+    """
+    from afina.backbones.frozen import digest_of
+    from afina.training import multitask_run
+
+    settings: MultitaskSettings = read_settings(MULTITASK, job.settings, job.seed)
+    one_origin(settings.source, settings.start)
+    backbone = job.backbone()
+    before = backbone.frozen.digest
+    if settings.start:
+        shared = multitask_run.shared_in(job.bundle(settings.start), backbone)
+    else:
+        sources = named_tasks(settings.source, job.source)
+        multitask_run.check_sources(sources, job.task)
+        shared = multitask_run.train_shared(
+            sources,
+            backbone,
+            settings,
+            keepers=lambda stage: checkpoints(job, backbone, stage),
+            watch=job.watch,
+        )
+    keeper = checkpoints(job, backbone)
+    solver, outcome = multitask_run.adapt(
+        job.task, backbone, shared, settings, keeper=keeper, watch=job.watch
+    )
+    if digest_of(backbone.frozen.model) != before:
+        raise AfinaError("the frozen weights changed while tuning; the prompt is not kept")
+    return Made(solver, {**curve(outcome), **shared.facts})
+
+
+def one_origin(source: str, start: str) -> None:
+    """Refuse a shared prompt that comes from nowhere, or from two places.
+
+    Raises:
+        InputError: it does.
+    """
+    if bool(source.strip(", ")) == bool(start):
+        raise InputError(
+            f"expected source=A,B (tasks to learn a shared prompt from) or start=RUN (the folder "
+            f"of a run that has one), got source {source!r} and start {start!r}; give one of them"
+        )
+
+
+def pinned_sources(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings whose sources are named with the digests of their data, which decide the result.
+
+    Raises:
+        InputError: there are neither sources nor a run to start from, or there are both.
+        MismatchError: the data of one changed.
+    """
+    source = str(settings.get("source", ""))
+    one_origin(source, str(settings.get("start", "")))
+    return {**settings, "source": pinned(source)} if source else dict(settings)
+
+
 METHODS: dict[str, Callable[[Job], Made]] = {
     "majority": majority,
     "linear-probe": linear_probe,
     "zero-shot": zero_shot,
     "few-shot": few_shot,
-    "full-fine-tuning": full_fine_tuning,
     **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
+    MULTITASK: multitask_prompt_tuning,
+    "full-fine-tuning": full_fine_tuning,
 }
-SEEDED = {"few-shot", "full-fine-tuning", *BUILDERS}  # the others give one answer
+SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
 KINDS = {int: "a whole number", float: "a number", str: "a text"}
-ABOVE_ZERO = {"length", "batch", "checks", "save_every", "new_tokens", "probe"}
+ABOVE_ZERO = {"length", "batch", "checks", "save_every", "new_tokens", "probe", "temperature"}
 
 
 def method_named(name: str) -> Callable[[Job], Made]:
@@ -302,6 +369,10 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.training.full_run import FullSettings
 
             return FullSettings()
+        case "multitask-prompt-tuning":
+            from afina.training.multitask_run import MultitaskSettings
+
+            return MultitaskSettings()
     return NoSettings()
 
 
@@ -375,11 +446,11 @@ def read_setting(name: str, value: object, default: Any) -> object:
     return found
 
 
-def checkpoints(job: Job, backbone: "Backbone") -> "Checkpoints":
-    """Where a run of a model keeps its checkpoints."""
+def checkpoints(job: Job, backbone: "Backbone", stage: str = "checkpoints") -> "Checkpoints":
+    """Where a run of a model keeps its checkpoints, or those of one of its stages."""
     from afina.training.checkpoint import Checkpoints
 
-    folder = job.folder / "checkpoints"
+    folder = job.folder / stage
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

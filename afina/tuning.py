@@ -28,6 +28,7 @@ from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
 from afina.methods import (
+    MULTITASK,
     SEEDED,
     WITHOUT_MODEL,
     Job,
@@ -35,6 +36,7 @@ from afina.methods import (
     examine,
     load_model,
     method_named,
+    pinned_sources,
     restore,
     typed_settings,
 )
@@ -154,6 +156,8 @@ def checked(order: Order) -> Order:
     if not 0 <= order.seed < 2**63:
         raise InputError(f"expected a seed of 0 or more and below 2**63, got {order.seed}")
     settings = typed_settings(order.method, order.settings)
+    if order.method == MULTITASK:
+        settings = pinned_sources(settings)
     model = "" if order.method in WITHOUT_MODEL else order.model
     return replace(order, model=model, settings=settings)
 

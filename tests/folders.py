@@ -40,6 +40,14 @@ def model_folder(family: str = "bert", seed: int = 0) -> str:
     return kept.name
 
 
+@cache
+def source_folder(seed: int = 7) -> str:
+    """Another tiny task to learn from, once a process."""
+    kept = tempfile.TemporaryDirectory(prefix="afina-source-")
+    KEPT.append(kept)
+    return str(task_folder(Path(kept.name), rows=lines(reviews(60, seed))))
+
+
 def reviews(count: int = 160, seed: int = 0) -> list[dict[str, str]]:
     """Rows that differ, each with one word that tells its label."""
     chance = random.Random(seed)

@@ -8,6 +8,7 @@ import pytest
 from afina.errors import ArtefactError, InputError, MismatchError
 from afina.methods import (
     METHODS,
+    MULTITASK,
     SEEDED,
     WITHOUT_MODEL,
     Job,
@@ -23,7 +24,7 @@ from afina.methods import (
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from tests.folders import model_folder, task_folder
+from tests.folders import model_folder, source_folder, task_folder
 from tests.tiny import shared
 
 FAMILY = {"zero-shot": "gpt2", "few-shot": "gpt2"}  # an encoder answers no written prompt
@@ -32,6 +33,14 @@ QUICK = {
     "few-shot": {"shots": 2},
     "full-fine-tuning": {"epochs": 1},
 }
+
+
+def quick(method: str) -> dict[str, object]:
+    """Settings of a method with which it takes no time."""
+    if method == MULTITASK:
+        epochs = {"epochs": 1, "teacher_epochs": 1, "source_epochs": 1}
+        return {"source": source_folder(), "length": 2, **epochs}
+    return QUICK.get(method, {})
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ def job(task: Task, folder: Path, method: str, *, seed: int = 0) -> Job:
         bundle=lambda name: Packed("none", {}),
         folder=folder,
         seed=seed,
-        settings=QUICK.get(method, {}),
+        settings=quick(method),
         watch=Watch(),
     )
 

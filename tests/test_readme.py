@@ -104,9 +104,12 @@ def test_the_methods_are_those_of_the_readme() -> None:
     assert listed == list(METHODS)
 
 
-@pytest.mark.parametrize("method", ["few-shot", "full-fine-tuning", "prompt-tuning"])
+@pytest.mark.parametrize(
+    "method", ["few-shot", "full-fine-tuning", "prompt-tuning", "multitask-prompt-tuning"]
+)
 def test_settings_stand_in_the_docs_with_their_defaults(method: str) -> None:
-    pages = [(ROOT / "docs" / f"{name}.md").read_text() for name in ("methods", "prompt-tuning")]
+    names = ["methods", "prompt-tuning", *(["multitask"] if method.startswith("multi") else [])]
+    pages = [(ROOT / "docs" / f"{name}.md").read_text() for name in names]
     whole = "\n".join(pages)
     for name, default in known_settings(method).items():
         shown = {"": "empty", None: "by the task"}.get(default, f"`{default}`")
