@@ -4,6 +4,7 @@ Each was seen to fail when the code was broken on purpose; how is said in the te
 """
 
 import copy
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,7 @@ from afina.backbones.writing import drawn, generate, stream
 from afina.errors import InputError, ModelError
 from tests.backbones.test_identities import TEXTS, rows_for
 from tests.backbones.test_key_values import key_values, vectors
-from tests.tiny import DECODERS, ENCODER_DECODERS, VOCABULARY, shared
+from tests.tiny import DECODERS, ENCODER_DECODERS, VOCABULARY, shared, tiny
 
 WRITERS = [*DECODERS, *ENCODER_DECODERS]
 EXACT = {"atol": 1e-5, "rtol": 0.0}
@@ -70,20 +71,42 @@ def test_a_row_alone_is_answered_as_in_a_mixed_batch(family: str, settings: Gene
 
 
 @pytest.mark.parametrize("family", WRITERS)
-@pytest.mark.parametrize("tokens", [1, 7])
+@pytest.mark.parametrize("tokens", [1, 9])
+@pytest.mark.parametrize("ends", [[2], [*range(2, 48, 4)]])
 def test_a_search_equals_transformers_own_over_a_prompt_written_out(
-    family: str, tokens: int
+    family: str, tokens: int, ends: list[int]
 ) -> None:
-    """Texts and scores of all beams; broken by a settled row that takes texts up still, by scores
-    that are not divided by the length, or by candidates that are no more than the beams."""
-    backbone = writer(family)
+    """Texts and scores of all beams, where few texts end early and where most do.
+
+    Broken by a settled row that takes texts up still, by scores that are not divided by the length,
+    by candidates that are no more than the beams, or by texts that go on from another's cache.
+    """
+    backbone = tiny(family)
+    assert isinstance(backbone, Decoder | EncoderDecoder)
     frozen = backbone.frozen
+    frozen.model.generation_config.eos_token_id = ends
     words, rows = frozen.encode("it was a very good film"), rows_for(backbone, TEXTS)
     soft = Embeddings(frozen.embed(words))
     settings = Generation(tokens=tokens, beams=4, returns=4)
     for row in rows:
         (got,) = generate(backbone.begin([row], [soft]), settings)
         wanted = transformers_own(frozen, [*words, *row], settings)
+        assert [each.tokens for each in got] == [tokens for tokens, _ in wanted]
+        assert [each.score for each in got] == pytest.approx([score for _, score in wanted], 1e-4)
+
+
+def test_a_search_of_many_rows_equals_transformers_own_of_each() -> None:
+    """Where texts end early and apart. Broken by a row that takes texts up when it is settled, or
+    ends one that is not among its best."""
+    backbone = tiny("gpt2")
+    assert isinstance(backbone, Decoder)
+    backbone.frozen.model.generation_config.eos_token_id = [*range(2, 48, 2)]
+    generator = torch.Generator().manual_seed(1)
+    rows = torch.randint(5, 48, (24, 5), generator=generator).tolist()
+    settings = Generation(tokens=6, beams=2, returns=2)
+    found = generate(backbone.begin(rows, [None] * len(rows)), settings)
+    for row, got in zip(rows, found, strict=True):
+        wanted = transformers_own(backbone.frozen, row, settings)
         assert [each.tokens for each in got] == [tokens for tokens, _ in wanted]
         assert [each.score for each in got] == pytest.approx([score for _, score in wanted], 1e-4)
 
@@ -108,16 +131,15 @@ def transformers_own(
     )
     start = 1 if frozen.kind == "encoder-decoder" else ids.shape[1]
     return [
-        (until_the_end(tokens), score)
+        (until_the_end(tokens, model.generation_config.eos_token_id), score)
         for tokens, score in zip(
             found.sequences[:, start:].tolist(), found.sequences_scores.tolist(), strict=True
         )
     ]
 
 
-def until_the_end(tokens: list[int]) -> tuple[int, ...]:
-    end = VOCABULARY["</s>"]
-    return tuple(tokens[: tokens.index(end)] if end in tokens else tokens)
+def until_the_end(tokens: list[int], ends: list[int]) -> tuple[int, ...]:
+    return tuple(itertools.takewhile(lambda token: token not in ends, tokens))
 
 
 @dataclass(frozen=True)
@@ -248,7 +270,7 @@ def test_a_text_ends_exactly_before_a_stop_string(family: str) -> None:
     backbone = writer(family)
     row, injection = some_text(backbone)
     whole = whole_text(backbone, row, injection)
-    for start in range(1, len(whole) - 2):
+    for start in range(1, len(whole) - 2, 4):
         stop = whole[start : start + 3]
         for settings in (replace(LONG, stop=(stop, "never said")), replace(SEARCH, stop=(stop,))):
             turn = backbone.begin([row], [injection])
@@ -257,6 +279,8 @@ def test_a_text_ends_exactly_before_a_stop_string(family: str) -> None:
                 assert backbone.frozen.decode(text.tokens).startswith(text.text)
         (text,) = generate(turn, replace(LONG, stop=(stop, "never said")))[0]
         assert text.text == whole[: whole.index(stop)]
+        (both,) = generate(turn, replace(LONG, stop=(stop, stop[1:])))[0]
+        assert both.text == whole[: min(whole.index(stop), whole.index(stop[1:]))]
         assert len(backbone.frozen.decode(text.tokens[:-1])) < max(len(text.text), 1)
 
 
@@ -352,7 +376,8 @@ def test_a_second_turn_equals_reading_everything_anew(family: str, settings: Gen
             [*each[0].tokens, *backbone.frozen.encode(more)]
             for each, more in zip(replies, [text, "fine", "a b", "this one is"], strict=True)
         ]
-        turn = turn.then(said)
+        first, turn = turn, turn.then(said)
+        assert generate(first, settings) == replies
         rows = [[*row, *more] for row, more in zip(rows, said, strict=True)]
         anew = backbone.begin(rows, injections)
         assert list(turn.rows) == rows
