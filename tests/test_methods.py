@@ -30,6 +30,8 @@ from tests.tiny import shared
 FAMILY = {"zero-shot": "gpt2", "few-shot": "gpt2"}  # an encoder answers no written prompt
 QUICK = {
     "prompt-tuning": {"length": 2, "epochs": 1},
+    "prefix-tuning": {"length": 2, "epochs": 1},
+    "p-tuning-v2": {"length": 2, "epochs": 1},
     "few-shot": {"shots": 2},
     "full-fine-tuning": {"epochs": 1},
 }

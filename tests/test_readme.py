@@ -104,11 +104,16 @@ def test_the_methods_are_those_of_the_readme() -> None:
     assert listed == list(METHODS)
 
 
-@pytest.mark.parametrize(
-    "method", ["few-shot", "full-fine-tuning", "prompt-tuning", "multitask-prompt-tuning"]
-)
+OWN_PAGE = {
+    "multitask-prompt-tuning": "multitask",
+    "prefix-tuning": "prefix-tuning",
+    "p-tuning-v2": "prefix-tuning",
+}
+
+
+@pytest.mark.parametrize("method", ["few-shot", "full-fine-tuning", "prompt-tuning", *OWN_PAGE])
 def test_settings_stand_in_the_docs_with_their_defaults(method: str) -> None:
-    names = ["methods", "prompt-tuning", *(["multitask"] if method.startswith("multi") else [])]
+    names = ["methods", "prompt-tuning", *([OWN_PAGE[method]] if method in OWN_PAGE else [])]
     pages = [(ROOT / "docs" / f"{name}.md").read_text() for name in names]
     whole = "\n".join(pages)
     for name, default in known_settings(method).items():
