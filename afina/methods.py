@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
     from afina.training.multitask_run import MultitaskSettings
+    from afina.training.prefix_run import PrefixSettings
     from afina.training.prompt_run import PromptTuningSettings
     from afina.training.soft_run import Built
     from afina.training.train import Outcome
@@ -127,8 +128,19 @@ def build_prompt_tuning(job: Job, backbone: "Backbone") -> "Built":
     return build_prompt(job.task, backbone, settings, other)
 
 
+def build_prefix_tuning(job: Job, backbone: "Backbone", method: str) -> "Built":
+    from afina.soft.prefix_init import STARTS
+    from afina.training.prefix_run import build_prefix
+
+    settings: PrefixSettings = read_settings(method, job.settings, job.seed)
+    other = None if settings.start in STARTS else job.bundle(settings.start)
+    return build_prefix(job.task, backbone, settings, other)
+
+
 BUILDERS: "dict[str, Callable[[Job, Backbone], Built]]" = {
     "prompt-tuning": build_prompt_tuning,
+    "prefix-tuning": partial(build_prefix_tuning, method="prefix-tuning"),
+    "p-tuning-v2": partial(build_prefix_tuning, method="p-tuning-v2"),
 }
 
 
@@ -280,7 +292,16 @@ METHODS: dict[str, Callable[[Job], Made]] = {
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
 KINDS = {int: "a whole number", float: "a number", str: "a text"}
-ABOVE_ZERO = {"length", "batch", "checks", "save_every", "new_tokens", "probe", "temperature"}
+ABOVE_ZERO = {
+    "length",
+    "hidden",
+    "batch",
+    "checks",
+    "save_every",
+    "new_tokens",
+    "probe",
+    "temperature",
+}
 
 
 def method_named(name: str) -> Callable[[Job], Made]:
@@ -365,6 +386,14 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.training.prompt_run import PromptTuningSettings
 
             return PromptTuningSettings()
+        case "prefix-tuning":
+            from afina.training.prefix_run import PrefixSettings
+
+            return PrefixSettings()
+        case "p-tuning-v2":
+            from afina.training.prefix_run import P_TUNING_V2
+
+            return P_TUNING_V2
         case "full-fine-tuning":
             from afina.training.full_run import FullSettings
 
