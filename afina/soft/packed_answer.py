@@ -12,7 +12,7 @@ from afina.backbones.projection import answer_width
 from afina.soft.answer import Answer, HeadAnswer, LabelWords, Writing
 from afina.soft.heads import ClassificationHead
 from afina.soft.number_answer import NumberAnswer, Scale
-from afina.soft.packed_arrays import array_of, integer, integers, labels_in, list_of, number
+from afina.soft.packed_arrays import array_of, flag, integer, integers, labels_in, list_of, number
 from afina.soft.span_answer import Limits, SpanAnswer, SpanHead
 from afina.soft.token_answer import TokenAnswer
 from afina.soft.token_reading import tags_of
@@ -71,10 +71,10 @@ def unpack_answer(
         case "spans":
             names = {"weight": (2, hidden), "null_weight": (2, hidden), "null_bias": (2,)}
             parts = [array_of(arrays, f"head.{name}", shape) for name, shape in names.items()]
-            limits = Limits(integer(facts["pieces"]), bool(facts["unanswerable"]))
+            limits = Limits(integer(facts["pieces"]), flag(facts["unanswerable"]))
             return SpanAnswer(SpanHead(*parts), limits)
         case "number":
-            scale = Scale(number(facts["mean"]), number(facts["deviation"]), bool(facts["whole"]))
+            scale = Scale(number(facts["mean"]), number(facts["deviation"]), flag(facts["whole"]))
             return NumberAnswer(_head(arrays, 1, hidden), scale)
         case "verbalizer":
             return _verbalizer(facts)

@@ -43,6 +43,12 @@ def integer(value: object) -> int:
     return value
 
 
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r}, which should be true or false")
+    return value
+
+
 def number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError(f"{value!r}, which should be a finite number")

@@ -122,14 +122,14 @@ def _span_fit(backbone: Backbone, rows: Sequence[Read], injection: Injection | N
     return lambda strength: SpanAnswer(fit_spans(seen, strength=strength), limits)
 
 
-def sample_of(rows: Sequence[Read]) -> list[Read]:
-    """Rows of about SAMPLE tokens, the same in each run; some row for each tag is among them."""
+def sample_of(rows: Sequence[Read], most: int = SAMPLE) -> list[Read]:
+    """Rows of about ``most`` tokens, the same in each run; some row for each tag is among them."""
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0)).tolist()
     chosen: list[Read] = []
     tokens, tags = 0, set[int]()
     for row in (rows[place] for place in order):
         own = set(row.marks.tags) if isinstance(row.marks, Words) else set()
-        if tokens < SAMPLE or not own <= tags:
+        if tokens < most or not own <= tags:
             chosen.append(row)
             tokens, tags = tokens + len(row.tokens), tags | own
     return chosen
