@@ -76,17 +76,26 @@ class FreeChange(nn.Module):
 
 
 class PTuning(nn.Module):
-    """Vectors that begin as ``start`` and move by ``change``, in units of ``size``."""
+    """Vectors that begin as ``start`` and move by ``change``, in units of ``size``.
+
+    They stand where a template has them, or else, not ``anywhere``, in front of the text.
+    """
 
     def __init__(
-        self, start: Float[Tensor, "P H"], change: NetworkChange | FreeChange, *, size: float
+        self,
+        start: Float[Tensor, "P H"],
+        change: NetworkChange | FreeChange,
+        *,
+        size: float,
+        anywhere: bool = True,
     ) -> None:
         super().__init__()
         self.size = size
+        self.anywhere = anywhere
         self.start: Tensor  # a buffer, so that a checkpoint needs nothing of what it was made from
         self.register_buffer("start", start)
         self.change = change.to(start.device)
 
     def injection(self) -> Embeddings:
         """The vectors as the backbone takes them; the network is folded away in them."""
-        return Embeddings(self.start + self.size * self.change(), anywhere=True)
+        return Embeddings(self.start + self.size * self.change(), anywhere=self.anywhere)

@@ -22,9 +22,9 @@ from afina.soft.template import Template, check_answer_place, check_signature
 from afina.soft.template_reading import TemplateReader
 from afina.soft.verbalizer import LearnedVerbalizer, Verbalizer
 from afina.solver import Packed
-from afina.task.signature import Choice, Integer, Number
+from afina.task.signature import Choice, Integer, Number, Spans
 from afina.task.task import Task
-from afina.training.answering import Prepared
+from afina.training.answering import Prepared, prepare
 from afina.training.checkpoint import Checkpoints
 from afina.training.head_fit import Headed, fitter
 from afina.training.prompt_run import PromptTuningSettings, start_vectors, word_size
@@ -83,12 +83,36 @@ def build_p(
         ModelError: the model cannot answer in the way asked for, or has no room.
     """
     kind = answer_kind(task, backbone, settings)
+    if kind == "head" and isinstance(task.signature.target.type, Spans):
+        return build_in_front(task, backbone, settings, other)
     reader = reader_for(task, backbone, settings, kind)
     prompt = make_p_tuning(task, backbone, settings, reader.template.length, other)
     rows = rows_for(task, reader, kind, settings)
     answer = answer_for(task, backbone, settings, reader, rows, kind, prompt.injection())
     learner = Learner(backbone, prompt, answer, rates=(settings.rate, settings.head_rate))
     return Built(learner, Prepared(reader, rows, answer), settings.train)
+
+
+def build_in_front(
+    task: Task, backbone: Backbone, settings: PTuningSettings, other: Packed | None
+) -> Built:
+    """The same where a head tags words or finds spans, which may take several windows.
+
+    Each window is the text alone, so the vectors stand in front of it, without a template.
+
+    Raises:
+        InputError: there is a template.
+        ModelError: there is no room for the text.
+    """
+    if settings.template:
+        raise InputError(
+            f"expected no template for {str(task.signature.target)!r}, got {settings.template!r}: "
+            "its vectors stand in front of the text; leave it out and set length"
+        )
+    prompt = make_p_tuning(task, backbone, settings, settings.length, other, anywhere=False)
+    prepared = prepare(task, backbone, replace(settings, answer="head"), prompt.injection())
+    rates = (settings.rate, settings.head_rate)
+    return Built(Learner(backbone, prompt, prepared.answer, rates=rates), prepared, settings.train)
 
 
 def answer_kind(task: Task, backbone: Backbone, settings: PTuningSettings) -> str:
@@ -108,7 +132,7 @@ def answer_kind(task: Task, backbone: Backbone, settings: PTuningSettings) -> st
         kind = suggested(task, backbone)
     if kind == "text":
         check_written(task.signature)
-    elif kind != "head" or not isinstance(target, Number | Integer):
+    elif kind != "head" or not isinstance(target, Number | Integer | Spans):
         labels_of(task.signature)
     check_model(backbone, kind)
     return kind
@@ -118,6 +142,8 @@ def suggested(task: Task, backbone: Backbone) -> str:
     """How this model answers such a target where nothing is asked for."""
     match task.signature.target.type:
         case Number() | Integer():
+            return "head"
+        case Spans(labels) if labels or isinstance(backbone, Encoder):
             return "head"
         case Choice() if not isinstance(backbone, Encoder):
             return "words"
@@ -204,7 +230,13 @@ def default_template(task: Task, backbone: Backbone, kind: str, length: int) -> 
 
 
 def make_p_tuning(
-    task: Task, backbone: Backbone, settings: PTuningSettings, length: int, other: Packed | None
+    task: Task,
+    backbone: Backbone,
+    settings: PTuningSettings,
+    length: int,
+    other: Packed | None,
+    *,
+    anywhere: bool = True,
 ) -> PTuning:
     """The vectors before their first step.
 
@@ -215,7 +247,7 @@ def make_p_tuning(
         length=length, start=settings.start, text=settings.text, train=settings.train
     )
     start, size = start_vectors(task, backbone, given, other), word_size(backbone)
-    return PTuning(start, change_for(start / size, settings), size=size)
+    return PTuning(start, change_for(start / size, settings), size=size, anywhere=anywhere)
 
 
 def change_for(inputs: Tensor, settings: PTuningSettings) -> NetworkChange | FreeChange:

@@ -20,9 +20,11 @@ from afina.methods import restore
 from afina.soft.answer import HeadAnswer, Writing
 from afina.soft.number_answer import NumberAnswer
 from afina.soft.p_tuning import PTuning
-from afina.soft.soft_solver import SoftSolver, unpack
+from afina.soft.soft_solver import SoftSolver, make_solver, unpack
+from afina.soft.span_answer import SpanAnswer
 from afina.soft.template import Template
 from afina.soft.template_reading import TemplateReader
+from afina.soft.token_answer import TokenAnswer
 from afina.soft.verbalizer import LearnedVerbalizer, Verbalizer
 from afina.solver import Packed, Prediction
 from afina.task.example import Example
@@ -41,7 +43,14 @@ from afina.training.soft_run import Built
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import ENCODERS, FAMILIES, VOCABULARY, raw_model, shared, tiny, tokenizer_for
-from tests.training.tiny_task import review_task, task_from, text_task, worded_task
+from tests.training.tiny_task import (
+    entity_task,
+    question_task,
+    review_task,
+    task_from,
+    text_task,
+    worded_task,
+)
 
 LOOP = TrainSettings(epochs=2, batch=4, patience=99, checks=2)
 SETTINGS = PTuningSettings(length=3, hidden=8, new_tokens=3, train=LOOP)
@@ -446,3 +455,49 @@ def test_a_seed_gives_one_prompt_and_another_seed_another(tmp_path: Path) -> Non
     zero = packed("zero", 0)
     assert same_arrays(zero, packed("again", 0))
     assert not same_arrays(zero, packed("one", 1))
+
+
+@pytest.mark.parametrize(
+    ("family", "network"),
+    [("bert", "lstm"), ("deberta-v2", "mlp"), ("llama", "none"), ("t5", "lstm")],
+)
+@pytest.mark.parametrize("kind", ["tags", "spans"])
+def test_tags_and_spans_are_read_behind_the_vectors(
+    family: str, network: str, kind: str, tmp_path: Path
+) -> None:
+    """They answer as the same vectors of prompt tuning do, and all that makes them moves.
+
+    Broken by vectors whose places no row names: they have no part in any answer.
+    """
+    task = entity_task(12, 4) if kind == "tags" else question_task(12, 4)
+    settings = replace(SETTINGS, network=network, answer="head")
+    solver, _ = tune(task, tiny(family), tmp_path, settings)
+    assert isinstance(solver.answer, TokenAnswer if kind == "tags" else SpanAnswer)
+    assert isinstance(solver.prompt, Embeddings)
+    again = unpack(solver.pack(), tiny(family))
+    plain = make_solver(
+        solver.backbone,
+        solver.reader,
+        prompt=Embeddings(solver.prompt.vectors),
+        answer=again.answer,
+    )
+    bare = make_solver(solver.backbone, solver.reader, prompt=None, answer=solver.answer)
+    assert said(again, task) == said(solver, task) == said(plain, task) != said(bare, task)
+    saved = Checkpoints(tmp_path, Disk()).load()
+    assert saved is not None
+    start = build_p(task, tiny(family), settings).learner.state_dict()
+    names = [name for name in start if name.startswith("prompt.change")]
+    assert names
+    assert not any(torch.equal(saved.tensors[f"0.now.{name}"], start[name]) for name in names)
+
+
+def test_auto_finds_spans_by_a_head_where_the_model_cannot_write() -> None:
+    assert answer_kind(question_task(8, 4), shared("bert"), SETTINGS) == "head"
+    assert answer_kind(question_task(8, 4), shared("gpt2"), SETTINGS) == "text"
+    assert answer_kind(entity_task(8, 4), shared("gpt2"), SETTINGS) == "head"
+
+
+def test_a_template_is_refused_where_words_are_tagged() -> None:
+    settings = replace(SETTINGS, template="{p:2} {tokens}")
+    with pytest.raises(InputError, match=r"expected no template for .* got '{p:2} {tokens}'"):
+        build_p(entity_task(8, 4), shared("bert"), settings)
