@@ -212,10 +212,11 @@ def check_places(signature: Signature, inputs: Values, outputs: Values) -> None:
 
 
 def check_extracts(part: Field, value: Value, inputs: Values) -> None:
-    """Each accepted answer stands word for word in an input; raises ValueError."""
+    """Each accepted answer stands word for word in an input; none may be right too.
+
+    Raises ValueError.
+    """
     assert isinstance(value, list)
-    if not value:
-        raise ValueError(f"{part.name}: expected an extract, came none")
     texts = [text for text in inputs.values() if isinstance(text, str)]
     for answer in value:
         if not any(str(answer) in text for text in texts):

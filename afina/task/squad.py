@@ -19,8 +19,9 @@ from afina.task.rows import (
 def read_squad(path: Path) -> Rows:
     """Read SQuAD JSON into cells ``id``, ``title``, ``context``, ``question`` and ``answer``.
 
-    ``answer`` is the list of accepted texts; ``answer_start`` is left out, for published files
-    have it wrong in places. A row's line is that of its id.
+    ``answer`` is the list of accepted texts, empty where ``is_impossible`` says that there is none;
+    ``answer_start`` is left out, for published files have it wrong in places. A row's line is that
+    of its id.
     """
     try:
         text = read_text_file(path)
@@ -87,7 +88,7 @@ def read_question(
                 raise ValueError(f"expected a text at {where}.{key}, came {text!r}")
             check_length(key, len(text))
         answers = [answer_text(a, where) for a in read_list(cells, "answers", where)]
-        if not answers:
+        if not answers and cells.get("is_impossible") is not True:
             raise ValueError(f"expected an answer at {where}, came none")
     except ValueError as error:
         return Rejection(path, line, str(error))

@@ -169,7 +169,7 @@ def _with_text(reader: Reader, example: Example, tokens: int) -> Read:
     """A row and the text wanted of it: the first of several, cut to ``tokens``."""
     frozen, name = reader.frozen, reader.signature.target.name
     wanted = example.outputs[name]
-    text = wanted[0] if isinstance(wanted, list) and wanted else wanted
+    text = next(iter(wanted), "") if isinstance(wanted, list) else wanted
     target = continuation(frozen, f"\n{name}:", str(text))
     end = frozen.tokenizer.eos_token_id
     whole = [*target, *([] if end is None else [end])]

@@ -99,6 +99,20 @@ def test_squad_keeps_every_accepted_answer_once(tmp_path: Path) -> None:
     assert found.accepted[0].id == "q1"
 
 
+def test_squad_2_has_questions_without_an_answer(tmp_path: Path) -> None:
+    """Only where the file says so; broken by taking any question without answers."""
+    data = squad().replace(b'"answers"', b'"is_impossible": true, "answers"')
+    assert rows_of(read(tmp_path, "a.json", data, ANSWER))[0][-1] == []
+    for other in (b"false", b'"true"', b"1"):
+        data = squad().replace(b'"answers"', b'"is_impossible": ' + other + b', "answers"')
+        assert len(read(tmp_path, "a.json", data, ANSWER).rejected) == 1
+
+
+def test_no_extract_may_be_the_right_answer(tmp_path: Path) -> None:
+    row = json.dumps({"context": "Ada", "question": "Where?", "answer": []}).encode()
+    assert rows_of(read(tmp_path, "a.jsonl", row, ANSWER)) == [("Ada", "Where?", [])]
+
+
 def test_squad_as_text_keeps_one_answer_or_the_list(tmp_path: Path) -> None:
     text = Signature.parse("context, question -> answer")
     assert rows_of(read(tmp_path, "a.json", squad("London"), text))[0][-1] == "London"

@@ -347,6 +347,15 @@ def test_of_several_wanted_texts_the_first_is_learned() -> None:
     assert rows[0].target == [*backbone.frozen.encode("bad"), 2]
 
 
+def test_no_answer_is_learned_as_the_end_alone() -> None:
+    """Broken by learning to write [], an empty list."""
+    signature = Signature.parse("review -> answer: spans")
+    task = task_from(signature, [("bad film", [])] * 4, dev=2)
+    backbone = shared("gpt2")
+    rows = prepare(task, backbone, SETTINGS, injection(backbone, 1)).rows
+    assert rows[0].target == [2]
+
+
 def test_tuning_that_touches_the_model_is_not_kept(tmp_path: Path) -> None:
     """Frozen means frozen: broken by comparing the digest with itself."""
     backbone = tiny("bert")
