@@ -291,7 +291,7 @@ METHODS: dict[str, Callable[[Job], Made]] = {
 }
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
-KINDS = {int: "a whole number", float: "a number", str: "a text"}
+KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 ABOVE_ZERO = {
     "length",
     "hidden",
@@ -467,9 +467,11 @@ def read_setting(name: str, value: object, default: Any) -> object:
         found = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}") from error
-    if isinstance(value, bool) or (kind is float and not math.isfinite(found)):
+    if (isinstance(value, bool) and kind is not bool) or (
+        kind is float and not math.isfinite(found)
+    ):
         raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}")
-    if kind is not str and (found <= 0 if name in ABOVE_ZERO else found < 0):
+    if kind in (int, float) and (found <= 0 if name in ABOVE_ZERO else found < 0):
         least = "above 0" if name in ABOVE_ZERO else "of 0 or more"
         raise InputError(f"expected a setting {name} {least}, {hint}")
     return found

@@ -156,8 +156,9 @@ class Encoder:
             if token == mask
         ]
         index = torch.tensor(places, dtype=torch.long, device=layout.real.device).view(-1, 2)
+        inputs = self._inputs(layout, self._pass(injections))
         with self.frozen.computing(), narrowed(self.frozen.model.base_model, index):
-            output = self.frozen.model(**self._inputs(layout, self._pass(injections)))
+            output = self.frozen.model(**inputs)
         counts = [sum(token == mask for token in row) for row in rows]
         return output.logits[:, 0].float(), counts
 

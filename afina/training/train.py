@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from afina.backbones.backbone import Backbone
 from afina.errors import AfinaError, MismatchError
 from afina.soft.learner import Group
 from afina.training.batches import plan
@@ -32,6 +34,7 @@ class TrainSettings:
     clip: float = 1.0  # largest norm of the gradient
     weight_decay: float = 0.0
     save_every: int = 50  # steps between checkpoints; each dev score makes one too
+    recompute: bool = False  # gradient checkpointing: less memory on long texts, more time
     seed: int = 0
 
 
@@ -171,12 +174,29 @@ def train_together(
 
 def _advance(runs: "Sequence[_Run]", losses: Callable[[Batches], list[Tensor]]) -> None:
     """One step of every run, by one backward pass."""
-    found = losses([(run.lane.learner, run.batch()) for run in runs])
+    with _recomputing(runs):
+        found = losses([(run.lane.learner, run.batch()) for run in runs])
     for run in runs:
         run.optimizer.zero_grad(set_to_none=True)
     torch.stack(found).sum().backward()
     for run, loss in zip(runs, found, strict=True):
         run.take(float(loss.detach()))
+
+
+@runtime_checkable
+class OnBackbone(Protocol):
+    """A learner that says what it learns on."""
+
+    backbone: Backbone
+
+
+def _recomputing(runs: "Sequence[_Run]") -> AbstractContextManager[None]:
+    """Where a run asks for it, what is computed within is computed again on the way back."""
+    learner = runs[0].lane.learner
+    if not any(run.settings.recompute for run in runs):
+        return nullcontext()
+    assert isinstance(learner, OnBackbone)
+    return learner.backbone.frozen.recomputing()
 
 
 def _step(runs: "Sequence[_Run]") -> int:
