@@ -17,26 +17,23 @@ import torch
 from torch import Tensor
 
 from afina.backbones.backbone import Backbone
-from afina.backbones.injection import Embeddings
-from afina.errors import InputError
+from afina.errors import InputError, MismatchError
 from afina.soft import init
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.lesson import Lesson, Weights, joined
-from afina.soft.multitask import SharedPrompt
-from afina.soft.multitask_learner import MultitaskLearner, Rates, Teaching
+from afina.soft.multitask_learner import Rates, Teaching
 from afina.soft.reading import Read
 from afina.soft.saying import Part, say
-from afina.soft.soft_solver import SoftSolver, batches_by_length, make_solver, unpack
+from afina.soft.soft_solver import SoftSolver, batches_by_length, unpack
 from afina.solver import Packed
 from afina.task.task import Task
-from afina.training.answering import Prepared, prepare
+from afina.training.answering import Prepared
 from afina.training.checkpoint import Checkpoints
 from afina.training.finished import Finished, keep, kept
-from afina.training.linear_probe import fit_on_dev
-from afina.training.mixture import mixed
-from afina.training.prompt_run import PromptTuningSettings, tune_prompt, word_size
+from afina.training.prompt_run import PromptTuningSettings, tune_prompt
 from afina.training.scoring import dev_score
-from afina.training.train import Outcome, TrainSettings, train
+from afina.training.task_group import build, train_group
+from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 
 Keepers = Callable[[str], Checkpoints]  # where a stage of this name keeps its files
@@ -87,35 +84,6 @@ class Shared:
     facts: Mapping[str, Any] = field(default_factory=dict)  # plain JSON
 
 
-@dataclass(frozen=True)
-class Group:
-    """Tasks that are trained at once: how each is read and answered, and what is trained."""
-
-    tasks: Sequence[Task]
-    prepared: Sequence[Prepared]
-    learner: MultitaskLearner
-
-    def solver(self, task: int) -> SoftSolver:
-        """A task's solver as the learner is now, the rank-one part folded into its prompt."""
-        with torch.no_grad():
-            prompt = self.learner.prompt.injection(task)
-        return make_solver(
-            self.learner.backbone,
-            self.prepared[task].reader,
-            prompt=prompt,
-            answer=self.learner.answer(task),
-        )
-
-    def scores(self) -> list[float]:
-        """Each task's dev score."""
-        return [dev_score(self.solver(number), task) for number, task in enumerate(self.tasks)]
-
-    def score(self) -> float:
-        """The mean of the tasks' dev scores."""
-        scores = self.scores()
-        return sum(scores) / len(scores)
-
-
 def train_shared(
     sources: Sequence[Task],
     backbone: Backbone,
@@ -135,6 +103,7 @@ def train_shared(
     if done is None:
         done = _trained(sources, backbone, settings, keepers, watch)
         keep(keepers("shared"), done)
+    check_same_data(done.facts["sources"], sources)
     return Shared(torch.from_numpy(done.packed.arrays["shared"].copy()), done.facts)
 
 
@@ -146,7 +115,7 @@ def _trained(
     watch: Watch,
 ) -> Finished:
     """The shared prompt, from nothing."""
-    group = build(sources, backbone, source_start(backbone, settings), settings)
+    group = build(sources, backbone, source_start(backbone, settings), settings, settings.rates)
     for task, prepared in zip(sources, group.prepared, strict=True):
         check_teachable(task, prepared)
     teachers = [
@@ -208,48 +177,11 @@ def adapt_group(
     """
     if not targets:
         raise InputError("expected one target or more to adapt the shared prompt to, got none")
-    group = build(targets, backbone, check_shared(shared.vectors, backbone, settings), settings)
+    start = check_shared(shared.vectors, backbone, settings)
+    group = build(targets, backbone, start, settings, settings.rates)
     outcome = train_group(group, settings.train, settings.temperature, keeper=keeper, watch=watch)
-    solvers = [
-        replace(_with_best_head(group, number), shared=shared.vectors)
-        for number in range(len(targets))
-    ]
-    return solvers, outcome
-
-
-def _with_best_head(group: Group, number: int) -> SoftSolver:
-    task, prepared, solver = group.tasks[number], group.prepared[number], group.solver(number)
-    if isinstance(prepared.answer, LabelWords | Writing):
-        return solver
-    fitted = fit_on_dev(task, group.learner.backbone, prepared.reader, prepared.rows, solver.prompt)
-    if fitted.score <= dev_score(solver, task):
-        return solver
-    return make_solver(solver.backbone, solver.reader, prompt=solver.prompt, answer=fitted.answer)
-
-
-def build(
-    tasks: Sequence[Task], backbone: Backbone, start: Tensor, settings: MultitaskSettings
-) -> Group:
-    """Tasks ready to be trained together from the vectors of a prompt."""
-    prepared = [prepare(task, backbone, settings, Embeddings(start)) for task in tasks]
-    prompt = SharedPrompt(start, tasks=len(tasks), scale=word_size(backbone))
-    learner = MultitaskLearner(
-        backbone, prompt, [each.answer for each in prepared], rates=settings.rates
-    )
-    return Group(tasks, prepared, learner)
-
-
-def train_group(
-    group: Group,
-    loop: TrainSettings,
-    temperature: float,
-    *,
-    keeper: Checkpoints,
-    watch: Watch,
-) -> Outcome:
-    """Train tasks together, in batches that mix them; the learner ends at its best."""
-    rows = mixed([each.rows for each in group.prepared], temperature, seed=loop.seed)
-    return train(group.learner, rows, group.score, settings=loop, keeper=keeper, watch=watch)
+    solvers = [group.best_solver(number) for number in range(len(targets))]
+    return [replace(solver, shared=shared.vectors) for solver in solvers], outcome
 
 
 def teacher_of(
@@ -269,8 +201,10 @@ def teacher_of(
         solver, _ = tune_prompt(
             task, backbone, settings.teacher(), keeper=keepers(stage), watch=watch
         )
-        done = Finished(solver.pack(), {"score": dev_score(solver, task)})
+        facts = {"score": dev_score(solver, task), "data": task.digest}
+        done = Finished(solver.pack(), facts)
         keep(keepers(f"{stage}-done"), done)
+    check_same_data([done.facts], [task])
     return unpack(done.packed, backbone), done.facts["score"]
 
 
@@ -352,6 +286,20 @@ def check_sources(sources: Sequence[Task], target: Task | None = None) -> None:
                 f"and as {seen[task.digest]}; leave one out"
             )
         seen[task.digest] = f"source {number}"
+
+
+def check_same_data(facts: Sequence[Mapping[str, Any]], sources: Sequence[Task]) -> None:
+    """Refuse to go on with what was learned from other data.
+
+    Raises:
+        MismatchError: the data of a source is not what it was, or there are other sources.
+    """
+    before, now = [each["data"] for each in facts], [task.digest for task in sources]
+    if before != now:
+        raise MismatchError(
+            f"the run was made with sources whose data is {[each[:12] for each in before]}, not "
+            f"{[each[:12] for each in now]}; set them as they were, or start another run"
+        )
 
 
 def check_teachable(task: Task, prepared: Prepared) -> None:
