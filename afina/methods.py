@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
+    from afina.training.import_run import ImportSettings
     from afina.training.multitask_run import MultitaskSettings
+    from afina.training.p_tuning_run import PTuningSettings
     from afina.training.prefix_run import PrefixSettings
     from afina.training.prompt_run import PromptTuningSettings
     from afina.training.soft_run import Built
@@ -137,8 +139,18 @@ def build_prefix_tuning(job: Job, backbone: "Backbone", method: str) -> "Built":
     return build_prefix(job.task, backbone, settings, other)
 
 
+def build_p_tuning(job: Job, backbone: "Backbone") -> "Built":
+    from afina.soft.init import STARTS
+    from afina.training.p_tuning_run import build_p
+
+    settings: PTuningSettings = read_settings("p-tuning", job.settings, job.seed)
+    other = None if settings.start in STARTS else job.bundle(settings.start)
+    return build_p(job.task, backbone, settings, other)
+
+
 BUILDERS: "dict[str, Callable[[Job, Backbone], Built]]" = {
     "prompt-tuning": build_prompt_tuning,
+    "p-tuning": build_p_tuning,
     "prefix-tuning": partial(build_prefix_tuning, method="prefix-tuning"),
     "p-tuning-v2": partial(build_prefix_tuning, method="p-tuning-v2"),
 }
@@ -280,6 +292,14 @@ def pinned_sources(settings: Mapping[str, object]) -> dict[str, object]:
     return {**settings, "source": pinned(source)} if source else dict(settings)
 
 
+def imported(job: Job) -> Made:
+    """A prompt that PEFT trained, with an answer of ours."""
+    from afina.training.import_run import import_prompt
+
+    settings: ImportSettings = read_settings("imported", job.settings, job.seed)
+    return Made(import_prompt(job.task, job.backbone(), settings))
+
+
 METHODS: dict[str, Callable[[Job], Made]] = {
     "majority": majority,
     "linear-probe": linear_probe,
@@ -287,10 +307,12 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "few-shot": few_shot,
     **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
     MULTITASK: multitask_prompt_tuning,
+    "imported": imported,
     "full-fine-tuning": full_fine_tuning,
 }
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
+EXPORTS = ("peft", "prompt-embeds")
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 ABOVE_ZERO = {
     "length",
@@ -344,11 +366,39 @@ def restore(packed: Packed, load: "Callable[[str], Backbone]" = load_model) -> S
             from afina.soft.soft_solver import unpack
 
             return unpack(packed, load(model_of(packed)))
+        case "ensemble":
+            from afina.soft.ensemble import unpack_ensemble
+
+            return unpack_ensemble(packed, load(model_of(packed)))
         case "whole":
             from afina.training.full_run import unpack_whole
 
             return unpack_whole(packed, load_model(model_of(packed)))
     raise ArtefactError(f"expected a bundle of a known kind, got {packed.kind!r}; update afina")
+
+
+def export_prompt(
+    packed: Packed, form: str, out: Path, load: "Callable[[str], Backbone]" = load_model
+) -> None:
+    """Write a packed soft prompt for others: a folder of PEFT's, or a file for vLLM.
+
+    Raises:
+        InputError: there is no such form, no soft prompt, or the form has nothing of its kind.
+        MismatchError: the model of that name has other weights now.
+    """
+    if form not in EXPORTS:
+        raise InputError(f"expected --to {' or '.join(EXPORTS)}, got {form!r}")
+    if packed.kind != "soft" or not {"prompt", "keys"} & set(packed.arrays):
+        raise InputError("expected a run with a soft prompt; this one has none to export")
+    from afina.soft.interchange import write_peft, write_prompt_embeds
+    from afina.soft.soft_solver import unpack
+
+    solver = unpack(packed, load(model_of(packed)))
+    assert solver.prompt is not None
+    if form == "peft":
+        write_peft(solver.prompt, solver.backbone, folder=out)
+    else:
+        write_prompt_embeds(solver.prompt, solver.backbone, path=out)
 
 
 def portrait_of(
@@ -369,6 +419,25 @@ def portrait_of(
     return None if solver.prompt is None else portrait(solver.prompt, solver.backbone.frozen)
 
 
+def join(
+    bundles: Sequence[Packed], how: str, load: "Callable[[str], Backbone]" = load_model
+) -> Solver:
+    """One solver of several packed soft prompts, whose model is loaded once.
+
+    Raises:
+        InputError: there are none, one is no soft prompt, or their answers cannot be joined.
+        MismatchError: they belong to different models or signatures.
+    """
+    from afina.soft.ensemble import make_ensemble
+    from afina.soft.soft_solver import unpack
+
+    for packed in bundles:
+        if packed.kind != "soft":
+            raise InputError(f"expected soft prompts to join, got {packed.kind!r}; leave it out")
+    loaded = cache(load)
+    return make_ensemble([unpack(each, loaded(model_of(each))) for each in bundles], how)
+
+
 def model_of(packed: Packed) -> str:
     """The name of the model a packed solver was tuned on."""
     name = packed.settings.get("model")
@@ -386,6 +455,10 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.training.prompt_run import PromptTuningSettings
 
             return PromptTuningSettings()
+        case "p-tuning":
+            from afina.training.p_tuning_run import PTuningSettings
+
+            return PTuningSettings()
         case "prefix-tuning":
             from afina.training.prefix_run import PrefixSettings
 
@@ -394,6 +467,10 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.training.prefix_run import P_TUNING_V2
 
             return P_TUNING_V2
+        case "imported":
+            from afina.training.import_run import ImportSettings
+
+            return ImportSettings()
         case "full-fine-tuning":
             from afina.training.full_run import FullSettings
 

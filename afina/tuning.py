@@ -34,6 +34,7 @@ from afina.methods import (
     Job,
     Made,
     examine,
+    join,
     load_model,
     method_named,
     pinned_sources,
@@ -90,6 +91,32 @@ def tune(
         return tune_in(Path(run), task, order, load=load_model, watch=watch)
     with tempfile.TemporaryDirectory(prefix="afina-") as folder:
         return tune_in(Path(folder), task, order, load=load_model, watch=watch)
+
+
+def import_peft(
+    task: Task,
+    folder: str | Path,
+    *,
+    model: str,
+    number: int | None = None,
+    run: str | Path | None = None,
+) -> Solver:
+    """A solver with the prompt of a PEFT adapter; nothing is trained but an encoder's head.
+
+    ``number`` names one of a multitask prompt's tasks, from 0; ``run`` is as in `tune`.
+
+    Raises:
+        InputError: there is no adapter of a soft prompt, or the task cannot be answered.
+        MismatchError: it is of another model.
+        ArtefactError: it is damaged or hostile.
+    """
+    settings = imported_from(Path(folder), {} if number is None else {"number": number})
+    return tune(task, "imported", model=model, settings=settings, run=run)
+
+
+def imported_from(folder: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings of a run that imports a folder, wherever it goes on."""
+    return {**settings, "folder": str(folder.absolute())}
 
 
 def tune_in(
@@ -171,6 +198,19 @@ def load(path: str | Path) -> Solver:
         MismatchError: the model of that name has other weights now.
     """
     return restore(bundle_at(path))
+
+
+def ensemble(paths: Sequence[str | Path], how: str = "mean") -> Solver:
+    """One solver of several finished runs: the mean of their probabilities, or their vote.
+
+    ``paths`` are folders of runs or of bundles, all of one model and signature. ``save_bundle``
+    keeps what it gives.
+
+    Raises:
+        InputError: there is none, or they cannot be joined.
+        MismatchError: they belong to different models or signatures.
+    """
+    return join([bundle_at(path) for path in paths], how)
 
 
 def bundle_at(path: str | Path) -> Packed:
@@ -283,12 +323,21 @@ def solver_of(run: Run) -> Solver:
     Raises:
         InputError: the run is not finished.
     """
+    return restore(packed_of(run))
+
+
+def packed_of(run: Run) -> Packed:
+    """What a finished run keeps of its solver.
+
+    Raises:
+        InputError: the run is not finished.
+    """
     assert run.folder is not None
     if run.status != "done":
         raise InputError(
             f"run {run.name!r} is {run.status}; finish it with: afina resume {run.name}"
         )
-    return restore(load_bundle(run.folder / "bundle", Disk()))
+    return load_bundle(run.folder / "bundle", Disk())
 
 
 def describe(store: Store, name: str) -> tuple[Run, dict[str, Any]]:

@@ -24,12 +24,13 @@ from afina.methods import (
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from tests.folders import model_folder, source_folder, task_folder
+from tests.folders import adapter_folder, model_folder, source_folder, task_folder
 from tests.tiny import shared
 
 FAMILY = {"zero-shot": "gpt2", "few-shot": "gpt2"}  # an encoder answers no written prompt
 QUICK = {
     "prompt-tuning": {"length": 2, "epochs": 1},
+    "p-tuning": {"length": 2, "hidden": 8, "epochs": 1},
     "prefix-tuning": {"length": 2, "epochs": 1},
     "p-tuning-v2": {"length": 2, "epochs": 1},
     "few-shot": {"shots": 2},
@@ -42,6 +43,8 @@ def quick(method: str) -> dict[str, object]:
     if method == MULTITASK:
         epochs = {"epochs": 1, "teacher_epochs": 1, "source_epochs": 1}
         return {"source": source_folder(), "length": 2, **epochs}
+    if method == "imported":
+        return {"folder": adapter_folder()}
     return QUICK.get(method, {})
 
 

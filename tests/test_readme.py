@@ -105,7 +105,9 @@ def test_the_methods_are_those_of_the_readme() -> None:
 
 
 OWN_PAGE = {
+    "imported": "interchange",
     "multitask-prompt-tuning": "multitask",
+    "p-tuning": "p-tuning",
     "prefix-tuning": "prefix-tuning",
     "p-tuning-v2": "prefix-tuning",
 }

@@ -55,15 +55,18 @@ class SoftSolver:
 
     def _prediction(self, read: Read, answered: Answered, seconds: float) -> Prediction:
         value, evidence = answered
+        if read.cut:
+            evidence = {**evidence, "tokens_cut": read.cut}
+        outputs = {self.reader.signature.target.name: value}
+        return Prediction(outputs, evidence, Usage(1, self.tokens(read)), seconds)
+
+    def tokens(self, read: Read) -> int:
+        """How many places a row takes, with its prompt and the special tokens around it."""
         frozen = self.reader.frozen
         placed = isinstance(self.prompt, Embeddings) and self.prompt.anywhere  # in the row itself
         length = self.prompt.length if self.prompt and not placed else 0
         around = length + len(frozen.lead) + len(frozen.trail)
-        tokens = len(read.tokens) + around * max(len(read.windows), 1)
-        if read.cut:
-            evidence = {**evidence, "tokens_cut": read.cut}
-        outputs = {self.reader.signature.target.name: value}
-        return Prediction(outputs, evidence, Usage(1, tokens), seconds)
+        return len(read.tokens) + around * max(len(read.windows), 1)
 
     def pack(self) -> Packed:
         """The prompt, the head and what they belong to."""
