@@ -11,6 +11,7 @@ from afina.backbones.encoder import Encoder
 from afina.backbones.encoder_decoder import EncoderDecoder
 from afina.backbones.frozen import Frozen, Tokens, load_frozen, precision_of
 from afina.backbones.injection import Injections, KeyValues
+from afina.backbones.quantised import named
 from afina.backbones.sites import Site
 
 
@@ -76,11 +77,17 @@ def with_precision(backbone: Backbone, precision: str) -> Backbone:
     )
 
 
-def load_backbone(name: str, *, precision: str = "auto", device: str = "cpu") -> Backbone:
+def load_backbone(
+    name: str, *, precision: str = "auto", device: str = "cpu", quantise: str | None = None
+) -> Backbone:
     """Load and freeze a model: ``builtin:minilm``, a folder or a Hub name.
 
+    Its weights may be quantised: ``8bit`` or ``4bit``, which may stand behind a name too, as in
+    ``owner/name:4bit``.
+
     Raises:
-        ModelError: nothing is there, or the family cannot be frozen.
+        ModelError: nothing is there, the family cannot be frozen, or bitsandbytes is missing.
         ArtefactError: the built-in model's file is damaged.
     """
-    return backbone_of(load_frozen(name, precision=precision, device=device))
+    whole = named(name, quantise)
+    return backbone_of(load_frozen(whole, precision=precision, device=device))

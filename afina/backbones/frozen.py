@@ -30,6 +30,7 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging
 
 from afina.backbones.attention import NAME
+from afina.backbones.quantised import let_gradients_through, parted, recipe
 from afina.errors import ArtefactError, ModelError
 
 MINILM_DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -173,20 +174,30 @@ def digest_of(model: torch.nn.Module) -> str:
 def load_frozen(name: str, *, precision: str = "auto", device: str = "cpu") -> Frozen:
     """Load ``builtin:minilm``, a folder, or a Hub name (``hf:`` may stand in front).
 
-    Only safetensors are read and no remote code runs.
+    Only safetensors are read and no remote code runs. Where ``:8bit`` or ``:4bit`` stands behind
+    the name, its weights are quantised.
 
     Raises:
         ModelError: nothing is there, or it is no transformer this package can freeze.
         ArtefactError: the built-in model's file is not the one we know.
     """
-    source = _source_of(name)
+    plain, way = parted(name)
+    source = _source_of(plain)
+    weights: dict[str, Any] = {}
+    if way is not None:
+        weights["quantization_config"] = recipe(way, precision_of(precision, device))
+        weights["device_map"] = {"": device}
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model, kind, writes = _load_model(source, config)
+        model, kind, writes = _load_model(source, config, weights)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(_explain(name, error)) from error
-    return freeze(name, model.to(device), tokenizer, kind=kind, writes=writes, precision=precision)
+    if way is None:
+        model.to(device)
+    else:
+        let_gradients_through(model)
+    return freeze(name, model, tokenizer, kind=kind, writes=writes, precision=precision)
 
 
 def freeze(
@@ -240,8 +251,11 @@ def kind_of(config: Any) -> str:  # a transformers config: attributes differ by 
     return "encoder"
 
 
-def _load_model(source: str, config: Any) -> tuple[PreTrainedModel, str, bool]:
+def _load_model(
+    source: str, config: Any, weights: Mapping[str, Any]
+) -> tuple[PreTrainedModel, str, bool]:
     options: Mapping[str, Any] = {
+        **weights,
         "config": config,
         "trust_remote_code": False,
         "use_safetensors": True,

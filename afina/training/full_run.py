@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.frozen import digest_of
-from afina.errors import ArtefactError
+from afina.errors import ArtefactError, ModelError
 from afina.soft.learner import Group
 from afina.soft.packed_arrays import finite
 from afina.soft.reading import Read
@@ -83,8 +83,14 @@ def fine_tune(
 
     Raises:
         InputError: no head answers such a target, or the examples do not fit it.
+        ModelError: the weights are quantised.
     """
     frozen = backbone.frozen
+    if getattr(frozen.model, "is_quantized", False):
+        raise ModelError(
+            f"the weights of {frozen.name} are quantised and cannot move; fine-tune the model as "
+            "it is, or tune a prompt"
+        )
     base = digest_of(frozen.model)
     room = frozen.positions - len(frozen.lead) - len(frozen.trail)
     reader, rows = read_task(task, frozen, room)
