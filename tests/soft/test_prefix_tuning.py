@@ -64,7 +64,7 @@ def test_a_prefix_of_written_words_begins_as_those_words(network: str) -> None:
 def test_folding_the_network_away_changes_no_answer(family: str) -> None:
     """The folded keys and values, alone, against the module with its network.
 
-    Broken by folding before the best parameters are loaded.
+    Broken by folding without the start.
     """
     backbone = shared(family)
     prefix = stir(prefix_at(backbone, all_sites(backbone), "mlp"))
@@ -231,8 +231,8 @@ def in_front(backbone: Backbone, prefix: PrefixTuning) -> list[bool]:
 
 
 @pytest.mark.parametrize("family", ENCODER_DECODERS)
-def test_a_place_that_is_left_out_gets_no_gradient(family: str) -> None:
-    """Keys and values are at the encoder's sites alone, and those of others are not even there."""
+def test_a_place_that_is_left_out_has_no_keys_and_values(family: str) -> None:
+    """So nothing of them can be trained. Broken by keeping all sites of the start."""
     backbone = shared(family)
     encoder = tuple(
         number for number, site in enumerate(backbone.sites()) if site.place is Place.ENCODER
