@@ -18,6 +18,7 @@ from afina.errors import AfinaError, DataError, InputError
 
 if TYPE_CHECKING:
     from afina.soft.portrait import Portrait
+    from afina.solver import Solver, Values
     from afina.store.order import Order
     from afina.store.run import Run
     from afina.store.store import Store
@@ -161,6 +162,9 @@ def predict(
     source: Annotated[
         Path | None, typer.Option("--input", help="JSONL of inputs; standard input if left out.")
     ] = None,
+    beams: Annotated[int, typer.Option("--beams", help="Search texts so many at a time.")] = 1,
+    returns: Annotated[int, typer.Option("--returns", help="Texts an input, as evidence.")] = 1,
+    streamed: Annotated[bool, typer.Option("--stream", help="Print texts as they come.")] = False,
     home: Home = HOME,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
@@ -173,8 +177,34 @@ def predict(
     found = store_there(home).run(run)
     text = read_input_file(source) if source else sys.stdin.buffer.read()
     rows = read_inputs(text, signature_of(found), str(source or "standard input"))
-    for row, answer in zip(rows, solver_of(found)(rows), strict=True):
+    solver = searching(solver_of(found), beams, returns)
+    if streamed:
+        say(solver, rows, as_json=as_json)
+        return
+    for row, answer in zip(rows, solver(rows), strict=True):
         show(prediction_json(row, answer) if as_json else prediction_text(row, answer))
+
+
+def searching(solver: "Solver", beams: int, returns: int) -> "Solver":
+    """The solver, writing by a beam search where one is asked for."""
+    if beams == returns == 1:
+        return solver
+    from afina.backbones.generation import Generation
+    from afina.soft.speaking import speaking
+
+    return speaking(solver, Generation(beams=beams, returns=returns))
+
+
+def say(solver: "Solver", rows: "Iterable[Values]", *, as_json: bool) -> None:
+    """Print each answer while it is being written, a line each."""
+    from afina.soft.speaking import spoken
+
+    if as_json:
+        raise InputError("expected --stream or --json, got both; JSON lines are printed whole")
+    for row in rows:
+        for piece in spoken(solver, row):
+            typer.echo(piece, nl=False)
+        typer.echo()
 
 
 @app.command("show")
@@ -207,6 +237,42 @@ def show_run(
     else:
         show(run_table(found, facts))
         show(prompt_table(seen))
+
+
+@app.command("import")
+def import_adapter(
+    folder: Annotated[Path, typer.Argument(help="A folder with adapter_config.json of PEFT's.")],
+    task: Annotated[str, typer.Option("--task", help="A folder with task.toml, or a Hub name.")],
+    model: Model = MINILM,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The run's name; made up if left out.")
+    ] = None,
+    settings: Settings = None,
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Take over a soft prompt that PEFT trained, score it on dev, and keep it as a run."""
+    from afina.store.order import Order
+    from afina.tuning import imported_from, new_name
+
+    order = Order(task, "imported", model, 0, imported_from(folder, pairs(settings)))
+    finish(home, order, new_name(order) if name is None else name, as_json=as_json)
+
+
+@app.command()
+def export(
+    run: RunName,
+    form: Annotated[str, typer.Option("--to", help="peft, or prompt-embeds for vLLM.")],
+    out: Annotated[Path, typer.Option("--out", help="PEFT's folder, or vLLM's file.")],
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Write a run's soft prompt for PEFT or vLLM, where they can answer alike."""
+    from afina.methods import export_prompt
+    from afina.tuning import packed_of
+
+    export_prompt(packed_of(store_there(home).run(run)), form, out)
+    show({"to": form, "out": str(out)} if as_json else f"wrote {out}")
 
 
 @app.command("test")

@@ -14,8 +14,10 @@ from typing import Any
 
 from transformers.utils import logging
 
+from afina.backbones.injection import Embeddings
 from afina.cli import main
-from tests.tiny import raw_model, tokenizer_for
+from afina.soft.interchange import write_peft
+from tests.tiny import raw_model, shared, tokenizer_for
 
 KEPT: list[tempfile.TemporaryDirectory[str]] = []
 FILLING = "a film it was the plot is and very so i this one review , . again yes no long".split()
@@ -46,6 +48,18 @@ def source_folder(seed: int = 7) -> str:
     kept = tempfile.TemporaryDirectory(prefix="afina-source-")
     KEPT.append(kept)
     return str(task_folder(Path(kept.name), rows=lines(reviews(60, seed))))
+
+
+@cache
+def adapter_folder(family: str = "bert") -> str:
+    """A soft prompt for a tiny model as PEFT saves one, once a process."""
+    kept = tempfile.TemporaryDirectory(prefix="afina-adapter-")
+    KEPT.append(kept)
+    backbone = shared(family)
+    vectors = backbone.frozen.embed([7, 8, 9])
+    prompt = Embeddings(vectors, before_lead=bool(backbone.frozen.lead))
+    write_peft(prompt, backbone, folder=Path(kept.name))
+    return kept.name
 
 
 def reviews(count: int = 160, seed: int = 0) -> list[dict[str, str]]:

@@ -395,3 +395,34 @@ def test_the_demo_ends_with_a_table_in_five_minutes() -> None:
     assert time.monotonic() - began < 300
     majority, probe, prompt = found["rows"]
     assert majority["score"] < probe["score"] <= prompt["score"]
+
+
+def test_a_prompt_goes_to_peft_and_comes_back_as_a_run(here: Path) -> None:
+    """The same answers; the imported one has a head of its own, fitted under it."""
+    tuned()
+    out = here / "adapter"
+    assert afina("export", "r", "--to", "peft", "--out", str(out)).out == f"wrote {out}\n"
+    model = ("--model", model_folder())
+    back = afina("import", "adapter", "--task", "mood", *model, "--name", "back", "--json").json
+    assert (back["method"], back["run"]) == ("imported", "back")
+    again = here / "again"
+    assert afina("export", "back", "--to", "peft", "--out", str(again), "--json").json == {
+        "to": "peft",
+        "out": str(again),
+    }
+    numbers = "adapter_model.safetensors"
+    assert (again / numbers).read_bytes() == (out / numbers).read_bytes()
+
+
+def test_what_cannot_be_exported_is_refused(here: Path) -> None:
+    tuned()
+    tuned(method="linear-probe", name="probe")
+    refused(afina("export", "r", "--to", "onnx", "--out", "x"), 2, "peft or prompt-embeds")
+    refused(afina("export", "probe", "--to", "peft", "--out", "x"), 2, "has none to export")
+    refused(afina("export", "r", "--to", "prompt-embeds", "--out", "x"), 2, "expected a decoder")
+    assert not (here / "x").exists()
+
+
+def test_a_folder_without_an_adapter_is_not_imported() -> None:
+    called = afina("import", "nothing", "--task", "mood", "--model", model_folder())
+    refused(called, 2, "no adapter in")

@@ -150,10 +150,18 @@ def write_adapter(
         raise write_fault(folder, error, 0) from error
     own = {name: each.detach().clone().contiguous().cpu() for name, each in tensors.items()}
     data = safetensors.torch.save(own, metadata={"format": "pt", **notes})
-    replace_file(folder / NUMBERS, data, disk)
+    replace_file(folder / NUMBERS, ordered(data), disk)
     replace_file(folder / README, readme.encode(), disk)
     text = json.dumps(config, indent=2, sort_keys=True)
     replace_file(folder / CONFIG, text.encode(), disk)
+
+
+def ordered(data: bytes) -> bytes:
+    """A safetensors file with its header in order: safetensors itself shuffles the notes."""
+    behind = 8 + int.from_bytes(data[:8], "little")
+    text = json.dumps(json.loads(data[8:behind]), sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[behind:]
 
 
 def opened(path: Path) -> Any:  # safetensors' own class, which has no type

@@ -341,7 +341,7 @@ def _written_prefix(
     if injection.start != injection.length:
         raise InputError(
             f"expected a text that begins behind its {injection.length} keys and values, as in "
-            f"PEFT, but it begins at position {injection.start}; tune with start {injection.length}"
+            f"PEFT, but it begins at position {injection.start}; PEFT would answer otherwise"
         )
     order = torch.tensor([given.index(number) for number in numbers])
     pairs = torch.stack([injection.keys[order], injection.values[order]], dim=1)  # [L, 2, K, P, D]
