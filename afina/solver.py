@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ class Packed:
     arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Solver(Protocol):
     """Anything that answers a batch of inputs, one prediction a row, in order."""
 

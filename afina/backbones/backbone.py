@@ -10,9 +10,11 @@ from afina.backbones.decoder import Decoder
 from afina.backbones.encoder import Encoder
 from afina.backbones.encoder_decoder import EncoderDecoder
 from afina.backbones.frozen import Frozen, Tokens, load_frozen, precision_of
+from afina.backbones.generation import Turn
 from afina.backbones.injection import Injections, KeyValues
 from afina.backbones.quantised import named
 from afina.backbones.sites import Site
+from afina.errors import ModelError
 
 
 @runtime_checkable
@@ -66,6 +68,21 @@ def backbone_of(frozen: Frozen) -> Backbone:
         case "encoder-decoder":
             return EncoderDecoder(frozen)
     raise AssertionError(frozen.kind)
+
+
+def begin(backbone: Backbone, rows: Sequence[Tokens], injections: Injections) -> Turn:
+    """Read rows with their prompts, to ``generate`` or ``stream`` from.
+
+    Raises:
+        ModelError: the model is an encoder, which fills masks alone.
+    """
+    match backbone:
+        case Decoder() | EncoderDecoder():
+            return backbone.begin(rows, injections)
+    raise ModelError(
+        f"{backbone.frozen.name} is an encoder and fills masks; a decoder or encoder-decoder "
+        "writes texts"
+    )
 
 
 def with_precision(backbone: Backbone, precision: str) -> Backbone:

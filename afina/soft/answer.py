@@ -1,15 +1,18 @@
 """How a prompted backbone answers: by a head, by label words, or by writing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from afina.backbones.backbone import Backbone
+from afina.backbones.backbone import Backbone, begin
 from afina.backbones.encoder import Encoder
+from afina.backbones.generation import Generation, Reply
 from afina.backbones.injection import Injections
+from afina.backbones.writing import generate
 from afina.soft.heads import ClassificationHead
 from afina.soft.reading import Read
 from afina.solver import Value
@@ -93,11 +96,12 @@ class LabelWords(nn.Module):
 
 
 class Writing(nn.Module):
-    """The text the model writes, at most ``tokens`` long."""
+    """The text the model writes, at most ``tokens`` long: by its settings, or the likeliest."""
 
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, tokens: int, settings: Generation | None = None) -> None:
         super().__init__()
         self.tokens = tokens
+        self.settings = None if settings is None else replace(settings, tokens=tokens)
 
     def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
         """Log-probability of each row's target ``[B]``."""
@@ -110,8 +114,17 @@ class Writing(nn.Module):
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections
     ) -> list[Answered]:
-        written = backbone.write([row.tokens for row in rows], injections, tokens=self.tokens)
-        return [(backbone.frozen.decode(ids).strip(), {}) for ids in written]
+        tokens = [row.tokens for row in rows]
+        if self.settings is None:
+            written = backbone.write(tokens, injections, tokens=self.tokens)
+            return [(backbone.frozen.decode(ids).strip(), {}) for ids in written]
+        found = generate(begin(backbone, tokens, injections), self.settings)
+        return [(texts[0].text.strip(), _told(texts)) for texts in found]
+
+
+def _told(texts: Sequence[Reply]) -> dict[str, object]:
+    """All texts of a row, each with the mean log-probability of its tokens."""
+    return {"texts": [{"text": each.text.strip(), "score": round(each.score, 6)} for each in texts]}
 
 
 def chosen(scores: Tensor, labels: tuple[str, ...]) -> list[Answered]:
