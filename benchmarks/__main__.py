@@ -7,7 +7,7 @@ them as they are, so give them only with benchmarks that know them.
 import subprocess
 import sys
 
-BENCHMARKS = ("import_time", "training_step", "tune_memory", "grid", "real_data")
+BENCHMARKS = ("import_time", "training_step", "tune_memory", "grid", "real_data", "multitask")
 
 
 def main(arguments: list[str]) -> None:
