@@ -21,12 +21,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.grid_cell import CHECKS, Cell
+from benchmarks.grid_cell import CHECKS, FAILED, Cell
 from benchmarks.grid_models import FAMILIES, METHODS, tasks_of
 from benchmarks.machine import machine
 
 TABLE = Path(__file__).with_suffix(".md")
-SIDES = ("peft", "peft_plain")
+SIDES = ("afina", "peft", "peft_plain")
 TOTALS: dict[str, Sequence[str]] = {
     "trains, saves and padding": ["trains", "saves", "padding"],
     "all but resumes": CHECKS[:-1],
@@ -40,7 +40,8 @@ answer, 1e-4), **alone** (a row alone is answered as in a batch of other lengths
 **generates** (language models only: greedy search with and without the cache writes the same, by
 the scores of forward, and beam search runs), **checkpoints** (gradient checkpointing gives the same
 gradients, 1e-5; not where the model cannot), **resumes** (saved, loaded and trained on, equal bit
-for bit to never stopped)."""
+for bit to never stopped). What an architecture has no place for, keys and values in DeBERTa-v2, is
+**refused** where the side says so by an error of its own; that is no success and counted apart."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -88,7 +89,8 @@ def totals(sides: Mapping[str, Sequence[Cell]]) -> list[str]:
         lines.append(row([check, *(share(cells, [check]) for cells in sides.values())]))
     for what, checks in TOTALS.items():
         lines.append(row([f"**{what}**", *(share(cells, checks) for cells in sides.values())]))
-    return lines
+    refused = [str(sum(cell.refused for cell in cells)) for cells in sides.values()]
+    return [*lines, row(["refused, as the architecture has no place for it", *refused])]
 
 
 def share(cells: Sequence[Cell], checks: Sequence[str]) -> str:
@@ -112,7 +114,7 @@ def reasons(cells: Sequence[Cell]) -> list[str]:
     largest: dict[str, float] = {}
     for cell in cells:
         for check, answer in cell.answers.items():
-            if answer.verdict == "no":
+            if answer.verdict in FAILED:
                 reason = re.sub(r"(?<![\w.])\d+(?:x\d+)?", "#", answer.reason)
                 counts.setdefault(reason, Counter())[check] += 1
                 largest[reason] = max(largest.get(reason, 0.0), answer.size or 0.0)

@@ -7,12 +7,16 @@ from typing import Literal
 CHECKS = ("trains", "saves", "padding", "alone", "generates", "checkpoints", "resumes")
 LINE = 120  # characters of an error that a reason keeps
 
-Verdict = Literal["yes", "no", "n/a"]
+Verdict = Literal["yes", "no", "refused", "n/a"]
+FAILED: tuple[Verdict, ...] = ("no", "refused")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A check's verdict; a "no" has its reason, and ``size`` where something was measured."""
+    """A check's verdict; a "no" has its reason, and ``size`` where something was measured.
+
+    What an architecture does not allow is "refused" where the side says so by an error.
+    """
 
     verdict: Verdict
     reason: str = ""
@@ -34,12 +38,20 @@ class Cell:
 
     def holds(self, *checks: str) -> bool:
         """Whether none of ``checks`` (of all of them, where none is named) fails."""
-        return all(self.answers[check].verdict != "no" for check in checks or CHECKS)
+        return all(self.answers[check].verdict not in FAILED for check in checks or CHECKS)
+
+    @property
+    def refused(self) -> bool:
+        """Whether all that is asked is refused, as the architecture does not allow it."""
+        asked = [answer.verdict for answer in self.answers.values() if answer.verdict != "n/a"]
+        return all(verdict == "refused" for verdict in asked)
 
     def applies(self, check: str) -> bool:
         return self.answers[check].verdict != "n/a"
 
     def __str__(self) -> str:
+        if self.refused:
+            return "refused"
         asked = sum(self.applies(check) for check in CHECKS)
         passed = sum(answer.verdict == "yes" for answer in self.answers.values())
         if passed == asked:
@@ -55,8 +67,12 @@ class FaultError(Exception):
         self.size = size
 
 
-def ask(check: Callable[[], Answer]) -> Answer:
-    """The check's answer; a "no" with its reason where it fails or the side raises."""
+def ask(check: Callable[[], Answer], *, refusal: type[Exception] | None = None) -> Answer:
+    """The check's answer; a "no" with its reason where it fails or the side raises.
+
+    ``refusal`` is the error by which the side refuses what the architecture does not allow; None
+    where it allows all.
+    """
     try:
         return check()
     except FaultError as fault:
@@ -64,7 +80,8 @@ def ask(check: Callable[[], Answer]) -> Answer:
     # A probe of a foreign library cannot know what it will raise, and one cell's crash must not
     # end the grid: whatever comes is this check's answer, kept with its kind and first line.
     except Exception as error:
-        return Answer("no", reason_of(error))
+        refused = refusal is not None and isinstance(error, refusal)
+        return Answer("refused" if refused else "no", reason_of(error))
 
 
 def reason_of(error: Exception) -> str:

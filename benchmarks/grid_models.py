@@ -58,6 +58,7 @@ ENCODERS = ("bert", "roberta", "distilbert", "deberta-v2", "modernbert", "electr
 DECODERS = ("gpt2", "llama")
 ENCODER_DECODERS = ("bart", "t5")
 FAMILIES = (*ENCODERS, *DECODERS, *ENCODER_DECODERS)
+OWN_ATTENTION = ("deberta-v2",)  # has no place for keys and values
 AROUND = {"gpt2": "$A", "llama": "<s> $A", "t5": "$A </s>"}  # the others: <s> $A </s>
 METHODS = (
     "prompt tuning",
@@ -98,6 +99,11 @@ def tasks_of(family: str, *, every: bool = False) -> tuple[str, ...]:
         more = ("sequence classification", *tagging, "question answering")
         chosen = ("seq2seq LM", "feature extraction")
     return (*chosen, *more) if every else chosen
+
+
+def allows(family: str, method: str) -> bool:
+    """Whether the architecture can take the method's prompt."""
+    return not (family in OWN_ATTENTION and method.startswith("prefix"))
 
 
 def config_of(family: str) -> PreTrainedConfig:
@@ -170,6 +176,7 @@ def model_of(family: str, task: str) -> PreTrainedModel:
         config.num_labels = 2 if task == "question answering" else LABELS
     torch.manual_seed(0)
     model: PreTrainedModel = AUTO[task].from_config(config)
+    torch.manual_seed(0)  # again, since a head has drawn more or less: the trunks are alike
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2 and "norm" not in name.lower():

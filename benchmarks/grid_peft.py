@@ -12,7 +12,7 @@ from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from benchmarks.grid_cell import NOT_APPLICABLE, YES, Answer, Cell, FaultError, ask, reason_of
-from benchmarks.grid_models import WRITTEN, model_of
+from benchmarks.grid_models import WRITTEN, allows, model_of
 from benchmarks.grid_peft_model import (
     VIRTUAL,
     Case,
@@ -58,7 +58,8 @@ def cell_of(case: Case) -> Cell:
         "checkpoints": checkpoints,
         "resumes": resumes,
     }
-    answered = {name: ask(partial(checks[name], case)) for name in checks}
+    refusal = None if allows(case.family, case.method) else ValueError
+    answered = {name: ask(partial(checks[name], case), refusal=refusal) for name in checks}
     return Cell(case.family, case.task, case.method, answered)
 
 
