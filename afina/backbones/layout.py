@@ -53,6 +53,7 @@ def padded(
 
 def compose(frozen: Frozen, rows: Sequence[Tokens], injections: Injections) -> Layout:
     """The batch for a model that reads both ways; keys and values take no place in it."""
+    check_named(rows, injections)
     fronts = [_front(frozen, injection) for injection in injections]
     whole = [[*front, *row, *frozen.trail] for front, row in zip(fronts, rows, strict=True)]
     check_room(frozen, max(map(len, whole)))
@@ -114,6 +115,16 @@ def own_tokens(
     index = (starts[:, None] + step).clamp(max=states.shape[1] - 1)  # [B, T]
     own = states.gather(1, index[:, :, None].expand(-1, -1, states.shape[2]))
     return own * (step < lengths[:, None])[:, :, None]
+
+
+def check_named(rows: Sequence[Tokens], injections: Injections) -> None:
+    """Refuse a row that names no place for vectors that stand where rows name them."""
+    for row, injection in zip(rows, injections, strict=True):
+        if isinstance(injection, Embeddings) and injection.anywhere and min(row, default=0) >= 0:
+            raise ModelError(
+                f"a row names no place for the {injection.length} vectors of its prompt, which "
+                "would be left out; use the template the prompt was tuned with"
+            )
 
 
 def check_room(frozen: Frozen, places: int) -> None:

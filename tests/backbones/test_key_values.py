@@ -119,6 +119,15 @@ def test_a_slot_that_the_prompt_does_not_have_is_refused(family: str) -> None:
         backbone.features([[7, slot(2)]], [soft])
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_row_that_names_no_slot_is_refused(family: str) -> None:
+    """Broken by reading the row without its prompt."""
+    backbone = shared(family)
+    soft = Embeddings(vectors(backbone, 2).vectors, anywhere=True)
+    with pytest.raises(ModelError, match="names no place for the 2 vectors of its prompt"):
+        backbone.features([[7, slot(0)], [7]], [soft, soft])
+
+
 def test_a_written_prompt_s_keys_and_values_equal_the_prompt() -> None:
     """On a decoder without a leading special token. Broken by a start of 0 behind them."""
     backbone = shared(GPT2)
