@@ -7,7 +7,15 @@ them as they are, so give them only with benchmarks that know them.
 import subprocess
 import sys
 
-BENCHMARKS = ("import_time", "training_step", "tune_memory", "grid", "real_data", "multitask")
+BENCHMARKS = (
+    "import_time",
+    "training_step",
+    "tune_memory",
+    "grid",
+    "real_data",
+    "multitask",
+    "serving",
+)
 
 
 def main(arguments: list[str]) -> None:
