@@ -189,6 +189,26 @@ def test_packing_changes_no_answer_and_keeps_the_shared_prompt(
     assert same_arrays(one.pack(), two.pack())
 
 
+def test_what_is_shared_is_not_what_the_target_made_of_it(tmp_path: Path) -> None:
+    """With train as dev, so that the best is late. Broken by packing the target's own prompt."""
+    backbone, own = tiny("llama"), task("head", 13, train=16)
+    settings = replace(SETTINGS, answer="head", shared_rate=1.0, head_rate=0.05)
+    settings = replace(settings, train=replace(LOOP, epochs=6))
+    start = Shared(source_start(backbone, settings))
+    solver, outcome = adapt(
+        replace(own, dev=own.train),
+        backbone,
+        start,
+        settings,
+        keeper=keepers(tmp_path)("target"),
+        watch=Watch(),
+    )
+    assert outcome.moment.best_step > 0
+    packed = solver.pack()
+    assert np.array_equal(packed.arrays["shared"], start.vectors.numpy())
+    assert not np.allclose(packed.arrays["shared"], packed.arrays["prompt"])
+
+
 @pytest.mark.parametrize(("family", "kind"), [("bert", "head"), ("llama", "words"), ("t5", "text")])
 def test_the_prompt_learns_its_sources(family: str, kind: str, tmp_path: Path) -> None:
     """Broken by a shared prompt without gradients."""
