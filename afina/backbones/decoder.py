@@ -21,7 +21,7 @@ from afina.backbones.decoder_turn import (
 from afina.backbones.frozen import Frozen, Tokens
 from afina.backbones.generation import Generation
 from afina.backbones.injection import Embeddings, Injections, KeyValues, distinct
-from afina.backbones.layout import check_fits, check_room, own_tokens, padded, place
+from afina.backbones.layout import check_fits, check_named, check_room, own_tokens, padded, place
 from afina.backbones.sites import (
     Place,
     Site,
@@ -154,14 +154,16 @@ class Decoder:
         if not longest:  # a model cannot read nothing: a filler's keys and values are cut to none
             whole = [self.frozen.embed([self.frozen.pad])] * len(prompts)
         kept = self._trunk(nn.utils.rnn.pad_sequence(whole, batch_first=True))
+        keys = torch.stack([each.keys for each in kept], dim=1).unbind()
+        values = torch.stack([each.values for each in kept], dim=1).unbind()  # N times [S, K, P, D]
         return [
             KeyValues(
-                torch.stack([each.keys[row, :, :length] for each in kept]),  # [S, K, P, D]
-                torch.stack([each.values[row, :, :length] for each in kept]),
+                key[:, :, :length],
+                value[:, :, :length],
                 start=length,
                 lead=not prompt.before_lead,
             )
-            for row, (length, prompt) in enumerate(zip(lengths, prompts, strict=True))
+            for key, value, length, prompt in zip(keys, values, lengths, prompts, strict=True)
         ]
 
     def _trunk(self, vectors: Float[Tensor, "B N H"]) -> list[Kept]:
@@ -207,6 +209,7 @@ class Decoder:
 
     def _batch(self, rows: Sequence[Tokens], injections: Injections) -> Batch:
         check_not_empty(rows)
+        check_named(rows, injections)
         device = self.frozen.model.device
         fronts = self._in_front(injections)
         whole: list[Tokens] = [

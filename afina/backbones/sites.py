@@ -92,7 +92,7 @@ def fronts_of(sites: Sequence[Site], prompts: Sequence[KeyValues | None]) -> Fro
     longest = max(part.length for part in parts)
     filled = [_Filled.of(sites, part, used, longest) for part in unique]
     rows = torch.tensor(which, device=parts[0].keys.device)
-    keys = _for_rows([each.keys for each in filled], rows)  # [S, B, K, P, D]
+    keys = _for_rows([each.keys for each in filled], rows)
     values = _for_rows([each.values for each in filled], rows)
     seen = torch.stack([each.seen for each in filled])[which]  # [B, S, P]
     fronts: dict[nn.Module, list[Front | None]] = {}
@@ -168,9 +168,15 @@ def _put(
     return empty.index_copy(0, places.to(part.device), longer)
 
 
-def _for_rows(parts: Sequence[Tensor], rows: Int[Tensor, "B"]) -> Float[Tensor, "S B K P D"]:
-    """Each row's own part; one part for all rows is a view, no copy."""
+def _for_rows(
+    parts: Sequence[Float[Tensor, "S K P D"]], rows: Int[Tensor, "B"]
+) -> list[Float[Tensor, "B K P D"]]:
+    """Each row's own part at each site; one part for all rows is a view, no copy.
+
+    Unbound and not indexed: the way back through each index fills a tensor of all sites.
+    """
     if len(parts) == 1:
-        return parts[0][:, None].expand(-1, len(rows), -1, -1, -1)
+        return [site.expand(len(rows), -1, -1, -1) for site in parts[0].unbind()]
     kind = torch.promote_types(parts[0].dtype, parts[-1].dtype)
-    return torch.stack([part.to(kind) for part in parts], dim=1).index_select(1, rows)
+    stacked = torch.stack([part.to(kind) for part in parts], dim=1)  # [S, N, K, P, D]
+    return list(stacked.index_select(1, rows).unbind())

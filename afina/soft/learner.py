@@ -11,6 +11,8 @@ from afina.backbones.injection import Injection
 from afina.soft.answer import Answer
 from afina.soft.reading import Read
 
+ROWS = 32  # that fill a pass on a processor: more gain nothing, see benchmarks/together.md
+
 
 @runtime_checkable
 class SoftPrompt(Protocol):
@@ -68,10 +70,37 @@ class Learner(nn.Module):
 
 
 def joint_losses(batches: Sequence[tuple[Learner, Sequence[Read]]]) -> list[Tensor]:
-    """Each learner's loss of its batch, the frozen model asked once for all of them.
+    """Each learner's loss of its batch, the frozen model asked for many of them at once.
 
     The learners share the model and the kind of answer; each has a prompt and a head of its own.
     """
+    losses: dict[int, Tensor] = {}
+    device = batches[0][0].backbone.frozen.model.device.type
+    room = ROWS if device == "cpu" else sum(len(rows) for _, rows in batches)
+    for numbers in _passes([rows for _, rows in batches], room):
+        found = _in_one_pass([batches[number] for number in numbers])
+        losses |= dict(zip(numbers, found, strict=True))
+    return [losses[number] for number in range(len(batches))]
+
+
+def _passes(batches: Sequence[Sequence[Read]], room: int) -> list[list[int]]:
+    """Which batches are read at once: those of like length, so that little is padding.
+
+    No pass takes more rows than there is room for, but where one batch does.
+    """
+    longest = [max(len(row.tokens) for row in rows) for rows in batches]
+    passes: list[list[int]] = []
+    free = 0
+    for number in sorted(range(len(batches)), key=lambda number: longest[number]):
+        if len(batches[number]) > free:
+            passes.append([])
+            free = room
+        passes[-1].append(number)
+        free -= len(batches[number])
+    return passes
+
+
+def _in_one_pass(batches: Sequence[tuple[Learner, Sequence[Read]]]) -> list[Tensor]:
     first = batches[0][0]
     assert isinstance(first.answer, Answer)
     rows = [row for _, batch in batches for row in batch]

@@ -1,12 +1,16 @@
 """What is trained is the prompt and the head, each at its rate; the backbone is beside them."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
+from torch import Tensor
 
-from afina.backbones.injection import Embeddings
+from afina.backbones.backbone import Backbone
+from afina.backbones.injection import Embeddings, Injections
 from afina.soft.answer import HeadAnswer, LabelWords
 from afina.soft.heads import ClassificationHead
-from afina.soft.learner import Learner, joint_losses
+from afina.soft.learner import ROWS, Learner, joint_losses
 from afina.soft.prompt_tuning import PromptTuning
 from afina.soft.reading import Read
 from tests.tiny import shared
@@ -75,3 +79,31 @@ def test_losses_in_one_pass_equal_those_of_one_after_the_other(family: str) -> N
     got = torch.autograd.grad(joint.sum(), [learner.prompt.scaled for learner, _ in batches])
     for one, other in zip(got, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_many_rows_take_several_passes_and_losses_stay_in_order() -> None:
+    """Three learners of 20 rows each, the longest first.
+
+    Broken by handing the losses out in the order of the passes, or by a second batch in a full one.
+    """
+    seen: list[int] = []
+
+    class Counting(HeadAnswer):
+        def gather(
+            self, backbone: Backbone, rows: Sequence[Read], injections: Injections
+        ) -> Tensor:
+            seen.append(len(rows))
+            return super().gather(backbone, rows, injections)
+
+    batches = []
+    for number in range(3):
+        head = ClassificationHead(torch.full((2, 32), number + 1.0), torch.tensor([0.0, number]))
+        answer = Counting(head, ("a", "b"))
+        learner = Learner(shared("bert"), prompt(), answer, rates=(0.1, 0.01))
+        batches.append((learner, [Read([7 + at % 3] * (5 - number), label=1) for at in range(20)]))
+    joint = torch.stack(joint_losses(batches))
+    assert seen == [20, 20, 20]
+    assert ROWS == 32
+    single = torch.stack([learner.loss(rows) for learner, rows in batches])
+    torch.testing.assert_close(joint, single, atol=1e-5, rtol=0.0)
+    assert len(set(single.tolist())) == 3
