@@ -17,7 +17,6 @@ from afina.soft.answer import Writing
 from afina.soft.learner import Learner
 from afina.soft.p_tuning import NETWORKS, FreeChange, NetworkChange, PTuning
 from afina.soft.reading import Read, check_written, labelled_rows, labels_of
-from afina.soft.soft_solver import SoftSolver
 from afina.soft.template import Template, check_answer_place, check_signature
 from afina.soft.template_reading import TemplateReader
 from afina.soft.verbalizer import LearnedVerbalizer, Verbalizer
@@ -25,12 +24,10 @@ from afina.solver import Packed
 from afina.task.signature import Choice, Integer, Number, Spans
 from afina.task.task import Task
 from afina.training.answering import Prepared, prepare
-from afina.training.checkpoint import Checkpoints
 from afina.training.head_fit import Headed, fitter
 from afina.training.prompt_run import PromptTuningSettings, start_vectors, word_size
-from afina.training.soft_run import Built, tune_soft
-from afina.training.train import Outcome, TrainSettings
-from afina.training.watch import Watch
+from afina.training.soft_run import Built
+from afina.training.train import TrainSettings
 
 ANSWERS = ("head", "words", "calibrated", "learned", "text")
 
@@ -53,22 +50,6 @@ class PTuningSettings:
     probe: float = 0.01  # strength (C) of the logistic regression the head starts from
     new_tokens: int = 64  # longest text written
     train: TrainSettings = field(default_factory=TrainSettings)
-
-
-def tune_p(
-    task: Task,
-    backbone: Backbone,
-    settings: PTuningSettings,
-    *,
-    keeper: Checkpoints,
-    watch: Watch,
-    other: Packed | None = None,
-) -> tuple[SoftSolver, Outcome]:
-    """Train the vectors of a template for a task."""
-    built = build_p(task, backbone, settings, other)
-    return tune_soft(
-        task, built.learner, built.prepared, settings=built.settings, keeper=keeper, watch=watch
-    )
 
 
 def build_p(

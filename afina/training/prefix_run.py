@@ -12,14 +12,11 @@ from afina.soft.init import common_ids, ids_of
 from afina.soft.learner import Learner
 from afina.soft.prefix_tuning import FreeChange, NetworkChange, PrefixTuning
 from afina.soft.site_choice import choose_places, choose_sites
-from afina.soft.soft_solver import SoftSolver
 from afina.solver import Packed
 from afina.task.task import Task
 from afina.training.answering import answer_kind, prepare
-from afina.training.checkpoint import Checkpoints
-from afina.training.soft_run import Built, tune_soft
-from afina.training.train import Outcome, TrainSettings
-from afina.training.watch import Watch
+from afina.training.soft_run import Built
+from afina.training.train import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -59,27 +56,6 @@ def build_prefix(
     prepared = prepare(task, backbone, settings, prompt.injection())
     learner = Learner(backbone, prompt, prepared.answer, rates=(settings.rate, settings.head_rate))
     return Built(learner, prepared, settings.train)
-
-
-def tune_prefix(
-    task: Task,
-    backbone: Backbone,
-    settings: PrefixSettings,
-    *,
-    keeper: Checkpoints,
-    watch: Watch,
-    other: Packed | None = None,
-) -> tuple[SoftSolver, Outcome]:
-    """Train keys and values in front of a model's own for a task."""
-    built = build_prefix(task, backbone, settings, other)
-    return tune_soft(
-        task,
-        built.learner,
-        built.prepared,
-        settings=built.settings,
-        keeper=keeper,
-        watch=watch,
-    )
 
 
 def make_prefix(

@@ -64,14 +64,7 @@ def tune_prompt(
 ) -> tuple[SoftSolver, Outcome]:
     """Train the vectors of a soft prompt for a task."""
     built = build_prompt(task, backbone, settings, other)
-    return tune_soft(
-        task,
-        built.learner,
-        built.prepared,
-        settings=built.settings,
-        keeper=keeper,
-        watch=watch,
-    )
+    return tune_soft(task, built, keeper=keeper, watch=watch)
 
 
 def start_vectors(

@@ -32,20 +32,13 @@ class Built:
 
 
 def tune_soft(
-    task: Task,
-    learner: Learner,
-    prepared: Prepared,
-    *,
-    settings: TrainSettings,
-    keeper: Checkpoints,
-    watch: Watch,
+    task: Task, built: Built, *, keeper: Checkpoints, watch: Watch
 ) -> tuple[SoftSolver, Outcome]:
     """Train a soft prompt for a task; the solver answers with the best on dev.
 
     Raises:
         AfinaError: the loss is no finite number.
     """
-    built = Built(learner, prepared, settings)
     ((solver, outcome),) = tune_together(task, [built], keeper=keeper, watch=watch)
     if outcome.failure:
         raise AfinaError(outcome.failure)

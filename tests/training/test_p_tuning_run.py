@@ -37,9 +37,8 @@ from afina.training.p_tuning_run import (
     answer_kind,
     build_p,
     default_template,
-    tune_p,
 )
-from afina.training.soft_run import Built
+from afina.training.soft_run import Built, tune_soft
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import ENCODERS, FAMILIES, VOCABULARY, raw_model, shared, tiny, tokenizer_for
@@ -90,7 +89,8 @@ def tune(
 ) -> tuple[SoftSolver, Outcome]:
     folder.mkdir(exist_ok=True)
     keeper = Checkpoints(folder, Disk())
-    return tune_p(task, backbone, settings, keeper=keeper, watch=watch, other=other)
+    built = build_p(task, backbone, settings, other)
+    return tune_soft(task, built, keeper=keeper, watch=watch)
 
 
 def said(solver: SoftSolver, task: Task) -> list[tuple[object, Mapping[str, object]]]:

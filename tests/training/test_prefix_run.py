@@ -20,7 +20,8 @@ from afina.soft.soft_solver import SoftSolver, unpack
 from afina.solver import Packed
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
-from afina.training.prefix_run import P_TUNING_V2, PrefixSettings, make_prefix, tune_prefix
+from afina.training.prefix_run import P_TUNING_V2, PrefixSettings, build_prefix, make_prefix
+from afina.training.soft_run import tune_soft
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import DECODERS, ENCODER_DECODERS, ENCODERS, FRONTED, OWN_ATTENTION, shared, tiny
@@ -50,7 +51,8 @@ def tune(
 ) -> tuple[SoftSolver, Outcome]:
     folder.mkdir(exist_ok=True)
     keeper = Checkpoints(folder, Disk())
-    return tune_prefix(task, backbone, settings, keeper=keeper, watch=watch, other=other)
+    built = build_prefix(task, backbone, settings, other)
+    return tune_soft(task, built, keeper=keeper, watch=watch)
 
 
 def said(solver: SoftSolver, task: Task) -> list[tuple[object, Mapping[str, object]]]:
