@@ -10,6 +10,7 @@ import sys
 BENCHMARKS = (
     "import_time",
     "training_step",
+    "together",
     "tune_memory",
     "grid",
     "real_data",

@@ -1,7 +1,7 @@
 """Peak memory of a few training steps of one contender, in a fresh process.
 
 ``python -m benchmarks.memory_step peft 0`` prints one JSON object in MB: ``start``, the peak once
-the case is built (imports, model, batch), and ``peak``, that after three steps.
+the case is built (imports, model, batch), and ``peak``, that after two steps.
 
 The peak is VmHWM of /proc/self/status, so Linux only. ru_maxrss would be wrong here: it outlives
 exec, and a process started by one of 2 GB reports at least 2 GB.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-STEPS = 3
+STEPS = 2  # the second holds the optimizer's state, too
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One case of the table."""
 
     name: str
+    method: str  # prompt | prefix
     decoder: bool  # GPT-2 shape, else the MiniLM classifier
     rows: int
     tokens: int
@@ -36,11 +37,15 @@ class Case:
 
 
 CASES = (
-    Case("MiniLM-L6 classifier, 16×64, 20 virtual", False, 16, 64, 20, 0),
-    Case("GPT-2 shape, 8×128, 20 virtual", True, 8, 128, 20, 127),
-    Case("GPT-2 shape, 8×128, 100 virtual", True, 8, 128, 100, 127),
-    Case("GPT-2 shape, 8×128, 20 virtual, 16 labelled", True, 8, 128, 20, 16),
-    Case("GPT-2 shape, 8×128, 100 virtual, 16 labelled", True, 8, 128, 100, 16),
+    Case("MiniLM-L6 classifier, 16×64, prompt of 20", "prompt", False, 16, 64, 20, 0),
+    Case("GPT-2 shape, 8×128, prompt of 20", "prompt", True, 8, 128, 20, 127),
+    Case("GPT-2 shape, 8×128, prompt of 100", "prompt", True, 8, 128, 100, 127),
+    Case("GPT-2 shape, 8×128, prompt of 20, 16 labelled", "prompt", True, 8, 128, 20, 16),
+    Case("GPT-2 shape, 8×128, prompt of 100, 16 labelled", "prompt", True, 8, 128, 100, 16),
+    Case("MiniLM-L6 classifier, 16×64, prefix of 20", "prefix", False, 16, 64, 20, 0),
+    Case("GPT-2 shape, 8×128, prefix of 20", "prefix", True, 8, 128, 20, 127),
+    Case("GPT-2 shape, 8×128, prefix of 100", "prefix", True, 8, 128, 100, 127),
+    Case("GPT-2 shape, 8×128, prefix of 100, 16 labelled", "prefix", True, 8, 128, 100, 16),
 )
 
 
@@ -89,3 +94,11 @@ def prompt_of(case: Case, model: PreTrainedModel) -> Tensor:
     words = torch.randint(1000, 30000, (case.virtual,), generator=generator)
     embeddings: Tensor = model.get_input_embeddings().weight
     return embeddings[words].detach().clone()
+
+
+def prefix_of(case: Case, model: PreTrainedModel) -> Tensor:
+    """Where the prefix starts: keys and values of all layers, ``[2, S, K, P, D]``."""
+    config = model.config
+    heads = config.num_attention_heads
+    shape = (2, config.num_hidden_layers, heads, case.virtual, config.hidden_size // heads)
+    return 0.5 * torch.randn(shape, generator=torch.Generator().manual_seed(2))

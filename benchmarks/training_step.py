@@ -1,9 +1,9 @@
-"""One training step of prompt tuning, Afina's beside PEFT's: time, memory, and equal losses.
+"""One training step of prompt and prefix tuning, Afina's beside PEFT's: time, memory, losses.
 
-Forward, backward and AdamW in float32 on two threads, from the same weights, prompt vectors and
-batch. A decoder's first losses must agree to 1e-4 (a classifier's cannot: PEFT's pooler reads a
-virtual token in the place of [CLS]); then contenders take turns in one process, and the best round
-counts. Peak memory is that of a fresh process each. Writes training_step.md.
+Forward, backward and AdamW in float32 on two threads, from the same weights, start and batch. The
+first losses must agree to 1e-4 wherever both compute the same (see ``comparable``); then contenders
+take turns in one process, and the best round counts. Peak memory is that of a fresh process each.
+Writes training_step.md.
 
 A contender ``name`` is the module benchmarks/training_step_<name>.py with one function,
 ``<name>_step(case) -> Callable[[], float]``, which builds the case (see training_cases.py) and
@@ -27,12 +27,23 @@ TABLE = Path(__file__).with_suffix(".md")
 THREADS = 2
 COMPARED = 3  # first steps whose losses must agree; they warm up, too
 TOLERANCE = 1e-4
-HEADER = ["case", "by", "ms a step", "× first", "peak MB", "× first", "above the start MB"]
+CONTENDERS = {"prompt": ("peft", "afina"), "prefix": ("peft", "afina", "afina_upper")}
+HEADER = [
+    "case",
+    "by",
+    "ms a step",
+    "× first",
+    "peak MB",
+    "× first",
+    "above the start MB",
+    "× first",
+]
 
 NOTE = (
-    "The classifier's heads differ: PEFT's pooler and classifier read the first virtual token, "
-    "Afina's head the mean over the text. A process's peak holds its imports too (Afina's bring "
-    "scikit-learn); what a step takes is what stands above the start."
+    "`afina_upper` has its prefix in the upper 3 of 6 layers. PEFT's prefix has no network. "
+    "In prompt tuning the classifier's heads differ: PEFT's pooler and classifier read the first "
+    "virtual token, Afina's head the mean over the text. A process's peak holds its imports too "
+    "(Afina's bring scikit-learn); what a step takes is what stands above the start."
 )
 
 Step = Callable[[], float]
@@ -40,14 +51,17 @@ Step = Callable[[], float]
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--contenders", default="peft,afina")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--method", choices=sorted(CONTENDERS))
     parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args(arguments)
     torch.set_num_threads(THREADS)
-    names = options.contenders.split(",")
-    lines = ["# One training step of prompt tuning", "", row(HEADER), row(["---"] * len(HEADER))]
+    title = "# One training step of prompt and prefix tuning"
+    lines = [title, "", row(HEADER), row(["---"] * len(HEADER))]
     for place, case in enumerate(CASES):
+        if options.method not in (None, case.method):
+            continue
+        names = CONTENDERS[case.method]
         memory = {name: memory_of(name, place) for name in names}
         lines += rows(case, seconds_of(case, names, options.rounds), memory)
     about = machine(["afina", "peft", "torch", "transformers"])
@@ -81,19 +95,23 @@ def step_of(name: str, case: Case) -> Step:
 
 
 def check_losses(case: Case, steps: Mapping[str, Step]) -> None:
-    """Warm up; stop unless a decoder's first losses are equal for all contenders."""
+    """Warm up; stop unless the first losses are equal for all that compute the same."""
     losses = {name: [step() for _ in range(COMPARED)] for name, step in steps.items()}
-    if not case.decoder:
-        return
-    first = next(iter(losses.values()))
-    for found in losses.values():
-        if any(abs(a - b) > TOLERANCE for a, b in zip(first, found, strict=True)):
+    alike = [found for name, found in losses.items() if comparable(case, name)]
+    for found in alike:
+        if any(abs(a - b) > TOLERANCE for a, b in zip(alike[0], found, strict=True)):
             sys.exit(f"expected equal losses on {case.name}, got {losses}")
+
+
+def comparable(case: Case, name: str) -> bool:
+    """Whether a contender computes what PEFT does: all layers, and the same token pooled."""
+    return name != "afina_upper" and (case.decoder or case.method == "prefix")
 
 
 def rows(case: Case, seconds: Mapping[str, float], memory: Mapping[str, Memory]) -> list[str]:
     """A case's lines of the table, one a contender, each measured against the first."""
     first = next(iter(seconds))
+    above = {name: each.peak - each.start for name, each in memory.items()}
     return [
         row(
             [
@@ -103,7 +121,8 @@ def rows(case: Case, seconds: Mapping[str, float], memory: Mapping[str, Memory])
                 f"{seconds[name] / seconds[first]:.2f}",
                 f"{memory[name].peak:.0f}",
                 f"{memory[name].peak / memory[first].peak:.2f}",
-                f"{memory[name].peak - memory[name].start:.0f}",
+                f"{above[name]:.0f}",
+                f"{above[name] / above[first]:.2f}",
             ]
         )
         for name in seconds
