@@ -6,7 +6,9 @@
 3. A target, or a group of targets, starts from the shared prompt and trains it with its own parts.
 
 Wang, Panda, Karlinsky, Feris, Sun and Kim 2023, https://arxiv.org/abs/2303.02861. Each stage keeps
-its checkpoints and, once finished, its result, so that a run that was killed redoes none.
+its checkpoints and, once finished, its result, so that a run that was killed redoes none. We differ
+in the rates (in units of the model's word vectors, the rank-one parts slowly: they multiply) and in
+starting all prompts from words of the vocabulary.
 """
 
 from collections.abc import Callable, Mapping, Sequence
