@@ -83,7 +83,7 @@ def test_a_label_s_score_is_the_mean_probability_of_its_words(family: str) -> No
     for row in rows(backbone):
         alone = [
             [
-                float(backbone.likelihood([row.tokens], [word], [prompt(backbone)]).exp())
+                backbone.likelihood([row.tokens], [word], [prompt(backbone)]).exp().item()
                 for word in each
             ]
             for each in words(backbone)
