@@ -51,7 +51,7 @@ Step = Callable[[], float]
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--method", choices=sorted(CONTENDERS))
     parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args(arguments)
