@@ -1,7 +1,6 @@
 """Every method by its name: from a job to a solver; what one needs is imported when it runs."""
 
 import difflib
-import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -9,10 +8,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from afina.disk import Disk, write_fault
 from afina.errors import AfinaError, ArtefactError, InputError
+from afina.setting import read_setting, unknown_setting
 from afina.solver import Packed, Solver
 from afina.task.pinned import named_tasks, pinned
 from afina.task.signature import Choice
@@ -313,17 +311,6 @@ METHODS: dict[str, Callable[[Job], Made]] = {
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
 EXPORTS = ("peft", "prompt-embeds")
-KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-ABOVE_ZERO = {
-    "length",
-    "hidden",
-    "batch",
-    "checks",
-    "save_every",
-    "new_tokens",
-    "probe",
-    "temperature",
-}
 
 
 def method_named(name: str) -> Callable[[Job], Made]:
@@ -518,39 +505,6 @@ def known_settings(method: str) -> dict[str, Any]:
     if train is not None:
         found |= {each.name: getattr(train, each.name) for each in fields(train)}
         del found["seed"]  # the run's
-    return found
-
-
-def unknown_setting(method: str, name: str, known: list[str]) -> str:
-    """What to say of a setting that a method does not have."""
-    near = difflib.get_close_matches(name, known, n=1)
-    there = f"there are {', '.join(known)}" if known else "it has none"
-    hint = f"did you mean {near[0]!r}?" if near else there
-    return f"expected a setting of {method}, got {name!r}; {hint}"
-
-
-def read_setting(name: str, value: object, default: Any) -> object:
-    """A value as its default's type; a text such as "20", as a command line gives it, is read.
-
-    A default of None stands for a whole number that the task decides.
-
-    Raises:
-        InputError: it is of another type, out of range, or no finite number.
-    """
-    kind = int if default is None else type(default)
-    left_out = "the task decides it" if default is None else f"it is {default!r}"
-    hint = f"got {value!r}; left out, {left_out}"
-    try:
-        found = TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}") from error
-    if (isinstance(value, bool) and kind is not bool) or (
-        kind is float and not math.isfinite(found)
-    ):
-        raise InputError(f"expected {KINDS[kind]} as the setting {name}, {hint}")
-    if kind in (int, float) and (found <= 0 if name in ABOVE_ZERO else found < 0):
-        least = "above 0" if name in ABOVE_ZERO else "of 0 or more"
-        raise InputError(f"expected a setting {name} {least}, {hint}")
     return found
 
 

@@ -18,6 +18,7 @@ LAYERS = [
     {"tuning"},
     {"store"},
     {"methods"},
+    {"setting"},
     {"yardsticks"},
     {"program", "training"},
     {"hard", "soft"},
