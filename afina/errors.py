@@ -7,6 +7,7 @@ AfinaError                     1  the user can mend it
 │   ├── DataError                 rows that were refused, each with path:line
 │   ├── LeakError                 examples that stand in two splits
 │   └── ModelError                a model that is not there or cannot serve
+├── CallError                  1  a call of a language model that failed for good
 ├── SealedError                1  the test split was touched where it must not be
 ├── MismatchError              1  a prompt, run or bundle that belongs to something else
 ├── BusyError                  1  another live process holds the run
@@ -47,6 +48,14 @@ class LeakError(InputError):
 
 class ModelError(InputError):
     """A model that is not there, or that cannot do what was asked of it."""
+
+
+class CallError(AfinaError):
+    """A call of a language model that failed after all attempts; its answer is missing."""
+
+    def __init__(self, message: str, *, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 class SealedError(AfinaError):

@@ -30,7 +30,7 @@ Headed = HeadAnswer | TokenAnswer | SpanAnswer | NumberAnswer
 Fit = Callable[[float], Headed]  # from a strength, scikit-learn's C, to a head
 
 WINDOW = 384  # tokens that are read at once at most, where words or a context are read in windows
-SAMPLE = 30_000  # tokens, about, that a head for tags or spans is fitted to
+SAMPLE = 100_000  # tokens, about, that a head for tags or spans is fitted to
 
 
 def read_task(task: Task, frozen: Frozen, room: int) -> tuple[Reading, list[Read]]:

@@ -1,0 +1,46 @@
+"""A request to a language model: all that decides its answer, and the key that follows from it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a model is asked.
+
+    ``labels`` are the only answers wanted: a model that can score them does, one that cannot
+    writes. ``repeat`` tells equal requests apart that shall be answered anew.
+    """
+
+    messages: tuple[Message, ...]
+    labels: tuple[str, ...] = ()
+    schema: str = ""  # a JSON schema that the text must fit, as JSON; "": any text
+    tools: str = ""  # tools that the model may call, as JSON; "": none
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 256  # tokens written at most
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    repeat: int = 0
+
+    def key(self, identity: Mapping[str, str]) -> str:
+        """What a journal keeps the answer under: the same for the same content to the same model.
+
+        ``identity`` is that of the model: provider, endpoint, name, digests of what it is made of.
+        """
+        content = {"model": dict(identity), "request": asdict(self)}
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
