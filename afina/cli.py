@@ -268,7 +268,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a run's soft prompt for PEFT or vLLM, where they can answer alike."""
-    from afina.methods import export_prompt
+    from afina.packed import export_prompt
     from afina.tuning import packed_of
 
     export_prompt(packed_of(store_there(home).run(run)), form, out)
@@ -296,7 +296,7 @@ def demo(home: Home = HOME, as_json: Json = False) -> None:
 
 def look_at(run: "Run") -> "Portrait | AfinaError | None":
     """What can be seen of a finished run's soft prompt, or why it cannot; None if it has none."""
-    from afina.methods import portrait_of
+    from afina.packed import portrait_of
     from afina.tuning import bundle_at
 
     if run.status != "done" or run.folder is None:

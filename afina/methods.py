@@ -3,14 +3,14 @@
 import difflib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from afina.disk import Disk, write_fault
-from afina.errors import AfinaError, ArtefactError, InputError
-from afina.setting import read_setting, unknown_setting
+from afina.errors import AfinaError, InputError
+from afina.method_settings import FewShotSettings, read_settings
 from afina.solver import Packed, Solver
 from afina.task.pinned import named_tasks, pinned
 from afina.task.signature import Choice
@@ -19,7 +19,6 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
-    from afina.soft.portrait import Portrait
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
@@ -60,18 +59,6 @@ class Made:
 
     solver: Solver
     facts: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FewShotSettings:
-    """How many examples a prompt shows."""
-
-    shots: int = 8  # examples, one label after the other
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """A method without settings."""
 
 
 def majority(job: Job) -> Made:
@@ -310,7 +297,6 @@ METHODS: dict[str, Callable[[Job], Made]] = {
 }
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, *BUILDERS}  # the others give one answer
 WITHOUT_MODEL = {"majority"}
-EXPORTS = ("peft", "prompt-embeds")
 
 
 def method_named(name: str) -> Callable[[Job], Made]:
@@ -324,188 +310,6 @@ def method_named(name: str) -> Callable[[Job], Made]:
     near = difflib.get_close_matches(name, METHODS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(METHODS)}"
     raise InputError(f"expected a method's name, got {name!r}; {hint}")
-
-
-def load_model(name: str) -> "Backbone":
-    """Load and freeze a model by its name."""
-    from afina.backbones.backbone import load_backbone
-
-    return load_backbone(name)
-
-
-def restore(packed: Packed, load: "Callable[[str], Backbone]" = load_model) -> Solver:
-    """The solver that was packed; its model is loaded by the name it was tuned under.
-
-    Raises:
-        ArtefactError: what is packed is damaged or of a kind this version does not know.
-        MismatchError: the model of that name has other weights now.
-    """
-    match packed.kind:
-        case "majority":
-            from afina.yardsticks.majority import unpack_majority
-
-            return unpack_majority(packed)
-        case "written":
-            from afina.hard.written_solver import unpack_written
-
-            return unpack_written(packed, load(model_of(packed)))
-        case "soft":
-            from afina.soft.soft_solver import unpack
-
-            return unpack(packed, load(model_of(packed)))
-        case "ensemble":
-            from afina.soft.ensemble import unpack_ensemble
-
-            return unpack_ensemble(packed, load(model_of(packed)))
-        case "whole":
-            from afina.training.full_run import unpack_whole
-
-            return unpack_whole(packed, load_model(model_of(packed)))
-    raise ArtefactError(f"expected a bundle of a known kind, got {packed.kind!r}; update afina")
-
-
-def export_prompt(
-    packed: Packed, form: str, out: Path, load: "Callable[[str], Backbone]" = load_model
-) -> None:
-    """Write a packed soft prompt for others: a folder of PEFT's, or a file for vLLM.
-
-    Raises:
-        InputError: there is no such form, no soft prompt, or the form has nothing of its kind.
-        MismatchError: the model of that name has other weights now.
-    """
-    if form not in EXPORTS:
-        raise InputError(f"expected --to {' or '.join(EXPORTS)}, got {form!r}")
-    if packed.kind != "soft" or not {"prompt", "keys"} & set(packed.arrays):
-        raise InputError("expected a run with a soft prompt; this one has none to export")
-    from afina.soft.interchange import write_peft, write_prompt_embeds
-    from afina.soft.soft_solver import unpack
-
-    solver = unpack(packed, load(model_of(packed)))
-    assert solver.prompt is not None
-    if form == "peft":
-        write_peft(solver.prompt, solver.backbone, folder=out)
-    else:
-        write_prompt_embeds(solver.prompt, solver.backbone, path=out)
-
-
-def portrait_of(
-    packed: Packed, load: "Callable[[str], Backbone]" = load_model
-) -> "Portrait | None":
-    """What can be seen of a packed soft prompt; None, and no model loaded, where there is none.
-
-    Raises:
-        ModelError: its model cannot be loaded.
-        MismatchError: the model of that name has other weights now.
-    """
-    if packed.kind != "soft" or not {"prompt", "keys"} & set(packed.arrays):
-        return None
-    from afina.soft.portrait import portrait
-    from afina.soft.soft_solver import unpack
-
-    solver = unpack(packed, load(model_of(packed)))
-    return None if solver.prompt is None else portrait(solver.prompt, solver.backbone.frozen)
-
-
-def join(
-    bundles: Sequence[Packed], how: str, load: "Callable[[str], Backbone]" = load_model
-) -> Solver:
-    """One solver of several packed soft prompts, whose model is loaded once.
-
-    Raises:
-        InputError: there are none, one is no soft prompt, or their answers cannot be joined.
-        MismatchError: they belong to different models or signatures.
-    """
-    from afina.soft.ensemble import make_ensemble
-    from afina.soft.soft_solver import unpack
-
-    for packed in bundles:
-        if packed.kind != "soft":
-            raise InputError(f"expected soft prompts to join, got {packed.kind!r}; leave it out")
-    loaded = cache(load)
-    return make_ensemble([unpack(each, loaded(model_of(each))) for each in bundles], how)
-
-
-def model_of(packed: Packed) -> str:
-    """The name of the model a packed solver was tuned on."""
-    name = packed.settings.get("model")
-    if not isinstance(name, str):
-        raise ArtefactError(f"the bundle names no model, but {name!r}; tune it anew")
-    return name
-
-
-def defaults(method: str) -> Any:  # each method has a dataclass of its own
-    """A method's settings where none is given."""
-    match method:
-        case "few-shot":
-            return FewShotSettings()
-        case "prompt-tuning":
-            from afina.training.prompt_run import PromptTuningSettings
-
-            return PromptTuningSettings()
-        case "p-tuning":
-            from afina.training.p_tuning_run import PTuningSettings
-
-            return PTuningSettings()
-        case "prefix-tuning":
-            from afina.training.prefix_run import PrefixSettings
-
-            return PrefixSettings()
-        case "p-tuning-v2":
-            from afina.training.prefix_run import P_TUNING_V2
-
-            return P_TUNING_V2
-        case "imported":
-            from afina.training.import_run import ImportSettings
-
-            return ImportSettings()
-        case "full-fine-tuning":
-            from afina.training.full_run import FullSettings
-
-            return FullSettings()
-        case "multitask-prompt-tuning":
-            from afina.training.multitask_run import MultitaskSettings
-
-            return MultitaskSettings()
-    return NoSettings()
-
-
-def read_settings(method: str, given: Mapping[str, object], seed: int) -> Any:
-    """A method's settings with those given in place of its own.
-
-    Raises:
-        InputError: a name is unknown, or a value is of the wrong type.
-    """
-    default, values = defaults(method), typed_settings(method, given)
-    own = {each.name for each in fields(default)}
-    mine = replace(default, **{name: value for name, value in values.items() if name in own})
-    if "train" not in own:
-        return mine
-    trained = {name: value for name, value in values.items() if name not in own}
-    return replace(mine, train=replace(mine.train, **trained, seed=seed))
-
-
-def typed_settings(method: str, given: Mapping[str, object]) -> dict[str, object]:
-    """What was given, each as its setting's type.
-
-    Raises:
-        InputError: a name is unknown, or a value is of the wrong type.
-    """
-    known = known_settings(method)
-    for name in given:
-        if name not in known:
-            raise InputError(unknown_setting(method, name, sorted(known)))
-    return {name: read_setting(name, value, known[name]) for name, value in given.items()}
-
-
-def known_settings(method: str) -> dict[str, Any]:
-    """A method's settings and its training loop's, by name, with their defaults."""
-    default = defaults(method)
-    found = {each.name: getattr(default, each.name) for each in fields(default)}
-    train = found.pop("train", None)
-    if train is not None:
-        found |= {each.name: getattr(train, each.name) for each in fields(train)}
-        del found["seed"]  # the run's
-    return found
 
 
 def checkpoints(job: Job, backbone: "Backbone", stage: str = "checkpoints") -> "Checkpoints":

@@ -12,7 +12,8 @@ from afina.disk import Disk, lock_folder
 from afina.disk import sweep as sweep_folder
 from afina.errors import AfinaError, InputError
 from afina.evaluation.report import Report
-from afina.methods import BUILDERS, Job, Made, load_model, together
+from afina.methods import BUILDERS, Job, Made, together
+from afina.packed import load_model
 from afina.store.bundle import save_bundle
 from afina.store.order import Order, claim
 from afina.store.run import Run, plain

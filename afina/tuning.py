@@ -27,6 +27,7 @@ from afina.evaluation.compare import Comparison, Entry
 from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
+from afina.method_settings import typed_settings
 from afina.methods import (
     MULTITASK,
     SEEDED,
@@ -34,13 +35,10 @@ from afina.methods import (
     Job,
     Made,
     examine,
-    join,
-    load_model,
     method_named,
     pinned_sources,
-    restore,
-    typed_settings,
 )
+from afina.packed import join, load_model, restore
 from afina.solver import Packed, Solver
 from afina.store.bundle import FACTS, load_bundle, save_bundle
 from afina.store.order import MADE, Order, check_same_order, claim, made_of

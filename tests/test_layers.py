@@ -18,6 +18,7 @@ LAYERS = [
     {"tuning"},
     {"store"},
     {"methods"},
+    {"packed", "method_settings"},
     {"setting"},
     {"yardsticks"},
     {"program", "training"},
@@ -30,7 +31,7 @@ LAYERS = [
     {"errors"},
 ]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names}
-LAZY = {"methods.py", "cli.py", "__init__.py", "task/hub.py"}
+LAZY = {"methods.py", "packed.py", "method_settings.py", "cli.py", "__init__.py", "task/hub.py"}
 TORCH = {"backbones", "soft", "training"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 

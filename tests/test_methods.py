@@ -6,21 +6,9 @@ from pathlib import Path
 import pytest
 
 from afina.errors import ArtefactError, InputError, MismatchError
-from afina.methods import (
-    METHODS,
-    MULTITASK,
-    SEEDED,
-    WITHOUT_MODEL,
-    Job,
-    checkpoints,
-    known_settings,
-    load_model,
-    method_named,
-    model_of,
-    read_settings,
-    restore,
-    typed_settings,
-)
+from afina.method_settings import known_settings, read_settings, typed_settings
+from afina.methods import METHODS, MULTITASK, SEEDED, WITHOUT_MODEL, Job, checkpoints, method_named
+from afina.packed import load_model, model_of, restore
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch

@@ -8,7 +8,8 @@ import pytest
 
 from afina import tuning
 from afina.errors import InputError, Interrupted, MismatchError
-from afina.methods import MULTITASK, Job, load_model, method_named
+from afina.methods import MULTITASK, Job, method_named
+from afina.packed import load_model
 from afina.solver import Packed
 from afina.store.order import Order
 from afina.store.store import Store

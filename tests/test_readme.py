@@ -17,7 +17,8 @@ import pytest
 import typer
 
 from afina.cli import USAGE_ERROR, app
-from afina.methods import METHODS, known_settings
+from afina.method_settings import known_settings
+from afina.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

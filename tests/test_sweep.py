@@ -6,7 +6,7 @@ import pytest
 
 from afina import tuning
 from afina.errors import InputError, Interrupted
-from afina.methods import load_model
+from afina.packed import load_model
 from afina.store.order import Order, made_of
 from afina.store.store import Store
 from afina.sweep import Swept, orders_of, sweep

@@ -22,7 +22,8 @@ from afina.errors import (
     SealedError,
     SpaceError,
 )
-from afina.methods import METHODS, Job, Made, load_model
+from afina.methods import METHODS, Job, Made
+from afina.packed import load_model
 from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import Task, load_task

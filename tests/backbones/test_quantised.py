@@ -14,7 +14,7 @@ from afina.backbones.frozen import digest_of
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import MismatchError, ModelError
-from afina.methods import restore
+from afina.packed import restore
 from afina.training.checkpoint import Checkpoints
 from afina.training.full_run import FullSettings, fine_tune
 from afina.training.watch import Watch

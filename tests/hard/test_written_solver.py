@@ -14,7 +14,7 @@ from afina.backbones.injection import KeyValues
 from afina.errors import ArtefactError, InputError, MismatchError, ModelError
 from afina.hard.prompt import Prompt
 from afina.hard.written_solver import ROWS, WrittenSolver, make_solver, unpack_written
-from afina.methods import restore
+from afina.packed import restore
 from afina.solver import Packed, Prediction, Values
 from afina.task.signature import Signature
 from afina.task.task import Task

@@ -12,7 +12,7 @@ from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, MismatchError
-from afina.methods import join, restore
+from afina.packed import join, restore
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.ensemble import Ensemble, elected, make_ensemble, unpack_ensemble
 from afina.soft.heads import ClassificationHead

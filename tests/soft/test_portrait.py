@@ -8,7 +8,7 @@ from torch.nn.functional import cosine_similarity
 
 from afina.backbones.frozen import Frozen
 from afina.backbones.injection import Embeddings, KeyValues
-from afina.methods import portrait_of
+from afina.packed import portrait_of
 from afina.soft.answer import LabelWords
 from afina.soft.portrait import NEAREST, Place, portrait
 from afina.soft.reading import Reader

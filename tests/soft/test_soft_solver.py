@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Embeddings, KeyValues
 from afina.errors import AfinaError, ArtefactError, MismatchError
-from afina.methods import restore
+from afina.packed import restore
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.heads import ClassificationHead
 from afina.soft.reading import Reader

@@ -16,7 +16,7 @@ from afina.backbones.frozen import digest_of, freeze
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, Interrupted, ModelError
-from afina.methods import restore
+from afina.packed import restore
 from afina.soft.answer import HeadAnswer, Writing
 from afina.soft.number_answer import NumberAnswer
 from afina.soft.p_tuning import PTuning

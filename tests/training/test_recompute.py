@@ -14,7 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from afina.backbones.backbone import with_precision
 from afina.backbones.injection import Embeddings, Injections
 from afina.errors import InputError, ModelError
-from afina.methods import read_settings, typed_settings
+from afina.method_settings import read_settings, typed_settings
 from afina.soft.soft_solver import SoftSolver
 from afina.training.train import Outcome
 from tests.backbones.test_identities import TEXTS, rows_for

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from afina.errors import ArtefactError
-from afina.methods import restore
+from afina.packed import restore
 from afina.solver import Packed, Span, Value
 from afina.task.metrics import metric_named
 from afina.task.signature import Signature

@@ -1,0 +1,95 @@
+"""The settings of every method: their defaults, and those given in place of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from afina.errors import InputError
+from afina.setting import read_setting, unknown_setting
+
+
+@dataclass(frozen=True)
+class FewShotSettings:
+    """How many examples a prompt shows."""
+
+    shots: int = 8  # examples, one label after the other
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """A method without settings."""
+
+
+def defaults(method: str) -> Any:  # each method has a dataclass of its own
+    """A method's settings where none is given."""
+    match method:
+        case "few-shot":
+            return FewShotSettings()
+        case "prompt-tuning":
+            from afina.training.prompt_run import PromptTuningSettings
+
+            return PromptTuningSettings()
+        case "p-tuning":
+            from afina.training.p_tuning_run import PTuningSettings
+
+            return PTuningSettings()
+        case "prefix-tuning":
+            from afina.training.prefix_run import PrefixSettings
+
+            return PrefixSettings()
+        case "p-tuning-v2":
+            from afina.training.prefix_run import P_TUNING_V2
+
+            return P_TUNING_V2
+        case "imported":
+            from afina.training.import_run import ImportSettings
+
+            return ImportSettings()
+        case "full-fine-tuning":
+            from afina.training.full_run import FullSettings
+
+            return FullSettings()
+        case "multitask-prompt-tuning":
+            from afina.training.multitask_run import MultitaskSettings
+
+            return MultitaskSettings()
+    return NoSettings()
+
+
+def read_settings(method: str, given: Mapping[str, object], seed: int) -> Any:
+    """A method's settings with those given in place of its own.
+
+    Raises:
+        InputError: a name is unknown, or a value is of the wrong type.
+    """
+    default, values = defaults(method), typed_settings(method, given)
+    own = {each.name for each in fields(default)}
+    mine = replace(default, **{name: value for name, value in values.items() if name in own})
+    if "train" not in own:
+        return mine
+    trained = {name: value for name, value in values.items() if name not in own}
+    return replace(mine, train=replace(mine.train, **trained, seed=seed))
+
+
+def typed_settings(method: str, given: Mapping[str, object]) -> dict[str, object]:
+    """What was given, each as its setting's type.
+
+    Raises:
+        InputError: a name is unknown, or a value is of the wrong type.
+    """
+    known = known_settings(method)
+    for name in given:
+        if name not in known:
+            raise InputError(unknown_setting(method, name, sorted(known)))
+    return {name: read_setting(name, value, known[name]) for name, value in given.items()}
+
+
+def known_settings(method: str) -> dict[str, Any]:
+    """A method's settings and its training loop's, by name, with their defaults."""
+    default = defaults(method)
+    found = {each.name: getattr(default, each.name) for each in fields(default)}
+    train = found.pop("train", None)
+    if train is not None:
+        found |= {each.name: getattr(train, each.name) for each in fields(train)}
+        del found["seed"]  # the run's
+    return found
