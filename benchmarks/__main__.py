@@ -14,6 +14,8 @@ BENCHMARKS = (
     "tune_memory",
     "grid",
     "real_data",
+    "soft_methods",
+    "rate_probe",
     "multitask",
     "serving",
 )

@@ -21,7 +21,9 @@ from afina.disk import Disk, replace_file
 from afina.errors import InputError
 from afina.evaluation.compare import Comparison, Entry, compare
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
+from afina.evaluation.report import Report
 from afina.methods import SEEDED
+from afina.solver import Solver
 from afina.task.example import Example
 from afina.task.task import Task, load_task
 from afina.training.watch import Progress, Watch
@@ -98,14 +100,7 @@ def entry(name: str, case: Case, method: str, task: Task) -> Entry:
         except InputError as error:
             return Entry(method, case.model, seeds, (), error=str(error))
         solver = tuning.load(folder)
-        scored = evaluate(
-            solver,
-            task.dev,
-            task.metric,
-            field=task.signature.target.name,
-            settings=EvaluationSettings(latency_sample=0),
-        )
-        found.append((scored, seconds, solver.parameters))
+        found.append((score(solver, task), seconds, solver.parameters))
     return Entry(
         method,
         case.model,
@@ -114,6 +109,12 @@ def entry(name: str, case: Case, method: str, task: Task) -> Entry:
         tuning_seconds=sum(seconds for _, seconds, _ in found),
         parameters=found[0][2],
     )
+
+
+def score(solver: Solver, task: Task) -> Report:
+    """What a solver's answers on dev are worth."""
+    name, settings = task.signature.target.name, EvaluationSettings(latency_sample=0)
+    return evaluate(solver, task.dev, task.metric, field=name, settings=settings)
 
 
 def tuned(folder: Path, case: Case, method: str, task: Task, seed: int) -> float:
