@@ -13,13 +13,14 @@ class Reply:
     """
 
     text: str
-    finish: str = "stop"  # stop | length | filter: why the text ends
+    finish: str = "stop"  # stop | length | filter | tools: why the text ends
     read: int = 0  # tokens
     written: int = 0  # tokens
     cost: float | None = None  # dollars; None: the price is not known
     seconds: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
     replayed: bool = False
+    estimated: bool = False  # the server counted no tokens; these follow a rule
 
 
 @dataclass(frozen=True)
