@@ -94,6 +94,7 @@ class DecoderSpeech:
 
 def read(frozen: Frozen, rows: Sequence[Tokens], batch: Batch, cache: Any = None) -> DecoderTurn:
     """The turn behind a batch; a cache that is given grows by it."""
+    last = torch.tensor([-1], device=batch.mask.device)  # a slice would be multiplied row by row
     with torch.no_grad(), frozen.computing():
         output = frozen.model(
             **batch.words,
@@ -101,7 +102,7 @@ def read(frozen: Frozen, rows: Sequence[Tokens], batch: Batch, cache: Any = None
             position_ids=batch.positions,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
             **Pass(batch.fronts).keywords,
         )
     return DecoderTurn(frozen, rows, batch, output.logits[:, -1], output.past_key_values)

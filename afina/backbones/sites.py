@@ -179,4 +179,6 @@ def _for_rows(
         return [site.expand(len(rows), -1, -1, -1) for site in parts[0].unbind()]
     kind = torch.promote_types(parts[0].dtype, parts[-1].dtype)
     stacked = torch.stack([part.to(kind) for part in parts], dim=1)  # [S, N, K, P, D]
+    if len(parts) == len(rows):  # each row has its own
+        return list(stacked.unbind())
     return list(stacked.index_select(1, rows).unbind())
