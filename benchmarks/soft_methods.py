@@ -61,12 +61,12 @@ class Case:
 
 CASES = {
     "wikigold": Case("wikigold", 2000, 600),
-    "wnut17": Case("wnut17", 2000, 600),
-    "uner_pt_bosque": Case("uner_pt_bosque", 2000, 600),
+    "wnut17": Case("wnut17", 2000, 600, settings={"epochs": 4}),
+    "uner_pt_bosque": Case("uner_pt_bosque", 2000, 600, settings={"epochs": 4}),
     "mr": Case("mr", 2000, 600),
-    "snips": Case("snips", 2000, 600),
-    "banking77": Case("banking77", 2000, 600),
-    "faquad": Case("faquad", 1000, 600, methods=TUNED, settings={"epochs": 6}),
+    "snips": Case("snips", 2000, 600, settings={"epochs": 4}),
+    "banking77": Case("banking77", 2000, 600, settings={"epochs": 4}),
+    "faquad": Case("faquad", 1000, 600, methods=TUNED, settings={"epochs": 5}),
     "squadshifts": Case("squadshifts", 1000, 300, methods=TUNED, settings={"epochs": 4}),
     "e2e_nlg": Case("e2e_nlg", 2000, 100, STORIES, SOFT[:3]),
     "e2e_nlg-babyllama": Case("e2e_nlg", 2000, 100, STORYTELLER, SOFT[:3]),
