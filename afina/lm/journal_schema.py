@@ -1,0 +1,154 @@
+"""The journal's database: plain columns, one numbered migration a change, none ever edited."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from afina.disk import write_fault
+from afina.errors import AfinaError, ArtefactError, BusyError, InputError, MismatchError, SpaceError
+
+APPLICATION = 0x41464A4C  # "AFJL", so that no other program's database is taken for ours
+BUSY_SECONDS = 20.0
+CHECKPOINT_PAGES = 4000  # a checkpoint waits for the device: not too often
+MIGRATIONS = (
+    (
+        """
+        CREATE TABLE calls (
+            number INTEGER PRIMARY KEY,
+            key TEXT NOT NULL,
+            run TEXT NOT NULL,
+            model TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            identity TEXT NOT NULL,  -- JSON
+            request TEXT,  -- JSON, none once forgotten
+            reply TEXT,  -- JSON, none where there is none or it was forgotten
+            state TEXT NOT NULL,  -- reserved, done, failed, lost or forgotten
+            live INTEGER,  -- 1 while it is reserved, or done and not forgotten; else none
+            read INTEGER NOT NULL,  -- this and the next two: the most, until it is settled
+            written INTEGER NOT NULL,
+            cost REAL,
+            seconds REAL NOT NULL,
+            attempts INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            start TEXT NOT NULL,
+            begun REAL NOT NULL,  -- this and the next: seconds since 1970
+            ended REAL
+        )
+        """,
+        # At most one call of a key is under way or has an answer.
+        "CREATE UNIQUE INDEX live_calls ON calls (key) WHERE live",
+        "CREATE INDEX open_calls ON calls (pid, start, begun) WHERE state = 'reserved'",
+        """
+        CREATE TABLE ledger (  -- a row an event, with the run's sums after it; only added to
+            run TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            call INTEGER NOT NULL,
+            event TEXT NOT NULL,  -- reserved, done, failed or lost
+            at REAL NOT NULL,
+            settled_calls INTEGER NOT NULL,
+            settled_tokens INTEGER NOT NULL,
+            settled_picodollars INTEGER NOT NULL,
+            reserved_calls INTEGER NOT NULL,
+            reserved_tokens INTEGER NOT NULL,
+            reserved_picodollars INTEGER NOT NULL,
+            PRIMARY KEY (run, number)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE replays (
+            run TEXT NOT NULL,
+            model TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            replays INTEGER NOT NULL,
+            PRIMARY KEY (run, model, endpoint)
+        )
+        """,
+    ),
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to an up-to-date journal, made for its owner alone where there is none.
+
+    Raises:
+        InputError: the file cannot be made.
+        ArtefactError: it is another program's database.
+        MismatchError: a newer afina made it.
+    """
+    make_file(path)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file that only its owner may read; SQLite's files beside it follow it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise write_fault(path, error, 0) from error
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a journal up to date, once, whoever comes first."""
+    check_ours(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    if pragma(connection, "user_version") == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for number in range(pragma(connection, "user_version"), len(MIGRATIONS)):
+        for statement in MIGRATIONS[number]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute("COMMIT")
+
+
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse another program's database, and a newer afina's."""
+    connection.execute("BEGIN")  # what is read belongs together
+    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    application, version = pragma(connection, "application_id"), pragma(connection, "user_version")
+    connection.execute("COMMIT")
+    if not empty and application != APPLICATION:
+        raise ArtefactError(f"{path}: expected afina's journal, came another program's database")
+    if version > len(MIGRATIONS):
+        raise MismatchError(
+            f"{path}: expected a journal of version {len(MIGRATIONS)} or older, came {version}, "
+            "made by a newer afina; upgrade afina"
+        )
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """One of the numbers in the head of the file."""
+    number: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return number
+
+
+def journal_fault(path: Path, error: sqlite3.Error) -> AfinaError:
+    """Our error for one of SQLite's."""
+    # A fault of Python's sqlite3 itself has no code.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        return SpaceError(f"no space to write {path}: {error}; free some and run again")
+    match code & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return BusyError(f"{path}: another process has held it for {BUSY_SECONDS:.0f} s; wait")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return InputError(f"cannot open {path}: {error}; choose a folder that can be written")
+        case sqlite3.SQLITE_IOERR:
+            return AfinaError(f"cannot use {path}: {error}; the disk fails")
+        case _:
+            return ArtefactError(
+                f"{path} is damaged: {error}; move it away, and a new one is begun"
+            )
