@@ -115,6 +115,7 @@ class Connection:
             try:
                 async with aclosing(events(self._parts(answer))) as found:
                     async for event in found:
+                        event = self.endpoint.key.hide(event)  # a traceback shows locals
                         if event == DONE:
                             return
                         yield json.loads(event)
@@ -194,12 +195,14 @@ class Connection:
         if answer.status == 200:
             return None
         told = told_wait(answer.headers, self.time.wall())
-        return status_fault(answer.status, answer.headers, content, told)
+        location = self.endpoint.key.hide(answer.headers.get("Location", "nowhere"))
+        return status_fault(answer.status, content, told, location)
 
     async def _content(self, answer: aiohttp.ClientResponse) -> bytes | None:
         """An answer's bytes; None where there are too many, and then the connection is closed."""
         try:
-            return b"".join([part async for part in self._parts(answer)])
+            content = b"".join([part async for part in self._parts(answer)])
+            return self.endpoint.key.hide_bytes(content)
         except OverflowError:
             answer.close()
             return None

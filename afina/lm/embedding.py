@@ -131,12 +131,12 @@ class RemoteEmbedding:
 def read_vectors(data: Any, texts: Sequence[str]) -> Batch | Setback:  # Any: JSON as it came
     """The vectors of an answer, in the order of the texts."""
     try:
-        rows = sorted(data["data"], key=lambda row: int(row["index"]))
-        vectors = np.array([row["embedding"] for row in rows], np.float32)
+        rows = {row["index"]: row["embedding"] for row in data["data"]}
+        vectors = np.array([rows[place] for place in range(len(texts))], np.float32)
         tokens = counted(data)
     except FAULTY:
         return no_answer(data)
-    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+    if vectors.ndim != 2 or len(rows) != len(texts) or not np.isfinite(vectors).all():
         return Setback(f"expected {len(texts)} vectors of one width, came {vectors.shape}")
     return Batch(vectors, tokens.read if tokens else about(texts), tokens is None)
 

@@ -43,15 +43,22 @@ class Key:
     def __bool__(self) -> bool:
         return bool(self._text)
 
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not kept; give it anew where it is needed")
+
     def headers(self) -> dict[str, str]:
         """What tells the server who asks."""
         return {"Authorization": f"Bearer {self._text}"} if self._text else {}
 
     def hide(self, text: str) -> str:
         """The text without the key."""
-        if len(self._text) < SECRET or self._text not in text:
-            return text
-        return text.replace(self._text, HIDDEN)
+        return text.replace(self._text, HIDDEN) if len(self._text) >= SECRET else text
+
+    def hide_bytes(self, data: bytes) -> bytes:
+        """The bytes without the key."""
+        if len(self._text) < SECRET:
+            return data
+        return data.replace(self._text.encode(), HIDDEN.encode())
 
 
 @dataclass(frozen=True)

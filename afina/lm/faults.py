@@ -1,7 +1,6 @@
 """What went wrong with an attempt, in words that say what to do."""
 
 import json
-from collections.abc import Mapping
 
 import aiohttp
 
@@ -21,18 +20,15 @@ ADVICE = {
 }
 
 
-def status_fault(
-    status: int, headers: Mapping[str, str], content: bytes, told: float | None
-) -> Setback:
+def status_fault(status: int, content: bytes, told: float | None, location: str) -> Setback:
     """Why an answer with this status is none."""
     words, code = said(content)
     if code in SPENT:
         return Setback(f"the account's money is spent ({status}): {words!r}", final=True)
     if 300 <= status < 400:
-        target = headers.get("Location", "nowhere")[:SHOWN]
         return Setback(
-            f"it sends us on to {target!r} ({status}), where the key shall not go; if that is "
-            "the endpoint, set it as the base URL",
+            f"it sends us on to {location[:SHOWN]!r} ({status}), where the key shall not go; "
+            "if that is the endpoint, set it as the base URL",
             final=True,
         )
     if again(status):

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -76,25 +76,6 @@ FINAL: dict[str, tuple[Handler, str]] = {
         "the account's money is spent",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.seen.clear()
-    running.script.clear()
-    running.always = None
-    return running
-
-
-@pytest.fixture
-def clock() -> SlowTime:
-    return SlowTime()
 
 
 def remote(server: Server, clock: SlowTime, **patience: float) -> RemoteLM:

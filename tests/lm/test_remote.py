@@ -1,6 +1,5 @@
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -16,25 +15,11 @@ from afina.lm.remote import RemoteLM
 from afina.lm.reply import Missing, Reply
 from afina.lm.request import Message, Request
 from afina.lm.retry import Patience
-from tests.lm.server import Server, answers, chat, serving
+from tests.lm.server import Server, answers, chat
 
 LABELS = ("positive", "negative")
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.seen.clear()
-    running.script.clear()
-    running.always = None
-    return running
 
 
 def remote(server: Server, **settings: object) -> RemoteLM:
