@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from afina.backbones.frozen import Frozen, Tokens
@@ -101,6 +101,17 @@ class Turn(Protocol):
 
     def speak(self, *, tokens: int) -> Speech:
         """A text a row, which may become ``tokens`` long."""
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What one text may hold; it follows the text token by token."""
+
+    def allowed(self, vocabulary: int) -> Bool[Tensor, "V"]:
+        """The tokens that may come next, at least one."""
+
+    def take(self, token: int) -> None:
+        """The token that came."""
 
 
 @dataclass(frozen=True)

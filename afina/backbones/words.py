@@ -18,14 +18,20 @@ def continuation(frozen: Frozen, front: str, word: str) -> list[int]:
 
 
 def label_tokens(
-    frozen: Frozen, front: str, labels: Sequence[str], words: Mapping[str, str]
+    frozen: Frozen, front: str | None, labels: Sequence[str], words: Mapping[str, str]
 ) -> list[list[int]]:
     """The ids of each label's word behind a text; a label without a word of its own is its word.
+
+    Where ``front`` is None nothing stands before it that a word would keep a space from.
 
     Raises:
         InputError: two labels read alike.
     """
-    tokens = [continuation(frozen, front, words.get(label, label)) for label in labels]
+    shown = [words.get(label, label) for label in labels]
+    tokens = [
+        frozen.encode(word) if front is None else continuation(frozen, front, word)
+        for word in shown
+    ]
     if len({tuple(ids) for ids in tokens}) < len(tokens):
         raise InputError(
             "two labels have the same tokens for this model; give them other words in task.toml"

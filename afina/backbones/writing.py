@@ -1,24 +1,32 @@
 """Writing token by token, whatever the family: the likeliest token, drawn ones, or a search."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from afina.backbones.beam_search import repeated, search
-from afina.backbones.generation import Bounds, Generation, Reply, Text, Turn
+from afina.backbones.generation import Bounds, Generation, Reply, Rule, Text, Turn
 from afina.errors import InputError
 
 
-def generate(turn: Turn, settings: Generation) -> list[list[Reply]]:
+def generate(
+    turn: Turn, settings: Generation, rules: Sequence[Rule] | None = None
+) -> list[list[Reply]]:
     """The texts of each row, the best first where they were searched for.
 
-    What is drawn for a row depends on the seed and its tokens, not on the rows beside it.
+    What is drawn for a row depends on the seed and its tokens, not on the rows beside it. ``rules``
+    hold one text a row to a form.
     """
     bounds = Bounds(turn.frozen, settings.stop)
-    texts = search(turn, settings, bounds) if settings.beams > 1 else _run(turn, settings, bounds)
+    assert rules is None or settings.returns == 1, "a rule follows one text"
+    texts = (
+        search(turn, settings, bounds)
+        if settings.beams > 1
+        else _run(turn, settings, bounds, rules)
+    )
     replies = [bounds.reply(text) for text in texts]
     return [
         replies[first : first + settings.returns]
@@ -40,11 +48,13 @@ def stream(turn: Turn, settings: Generation) -> Iterator[str]:
     return _pieces(turn, settings, Bounds(turn.frozen, settings.stop))
 
 
-def _run(turn: Turn, settings: Generation, bounds: Bounds) -> list[Text]:
+def _run(
+    turn: Turn, settings: Generation, bounds: Bounds, rules: Sequence[Rule] | None
+) -> list[Text]:
     """Texts without a search, ``returns`` of a row side by side."""
     texts = [Text() for _ in range(len(turn.rows) * settings.returns)]
     open_texts = list(range(len(texts)))
-    for ids, scores in _words(turn, settings):
+    for ids, scores in _words(turn, settings, rules):
         for number in open_texts:
             text = texts[number]
             texts[number] = text.with_token(ids[number], text.total + scores[number])
@@ -69,7 +79,9 @@ def _pieces(turn: Turn, settings: Generation, bounds: Bounds) -> Iterator[str]:
         yield rest
 
 
-def _words(turn: Turn, settings: Generation) -> Iterator[tuple[list[int], list[float]]]:
+def _words(
+    turn: Turn, settings: Generation, rules: Sequence[Rule] | None = None
+) -> Iterator[tuple[list[int], list[float]]]:
     """The next token of every text and its log-probability, step by step."""
     speech = turn.speak(tokens=settings.tokens)
     draws = _draws(turn, settings).to(speech.logits.device)  # [R, N]
@@ -77,10 +89,15 @@ def _words(turn: Turn, settings: Generation) -> Iterator[tuple[list[int], list[f
         speech.take(repeated(len(turn.rows), settings.returns, speech.logits.device))
     for place in range(settings.tokens):
         logits = speech.logits.float()
+        if rules is not None:
+            allowed = torch.stack([rule.allowed(logits.shape[1]) for rule in rules])  # [R, V]
+            logits = logits.masked_fill(~allowed.to(logits.device), -torch.inf)
         ids = logits.argmax(dim=-1)
         if settings.temperature > 0:
             ids = drawn(logits, draws[:, place], settings)
         scores = logits.log_softmax(dim=-1).gather(1, ids[:, None])[:, 0]
+        for rule, token in zip(rules or (), ids.tolist(), strict=rules is not None):
+            rule.take(token)
         yield ids.tolist(), scores.tolist()
         if place + 1 < settings.tokens:
             speech.advance(ids)
