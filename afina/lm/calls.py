@@ -62,8 +62,8 @@ def source_of(identity: Mapping[str, str], run: str) -> Source:
     >>> source_of({"provider": "openai", "name": "m", "endpoint": "http://127.0.0.1:1/v1"}, "a")
     Source(run='a', model='openai:m', endpoint='http://127.0.0.1:1/v1')
     """
-    names = [identity[part] for part in ("provider", "name") if part in identity]
-    return Source(run, ":".join(names), identity.get("endpoint", ""))
+    names = (identity.get("provider"), identity.get("name"))
+    return Source(run, ":".join(filter(None, names)), identity.get("endpoint", ""))
 
 
 def reserve(

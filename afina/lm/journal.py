@@ -119,11 +119,12 @@ class Journal:
 
     def write_replays(self) -> None:
         """Write how many answers were replayed since it was last written."""
-        if self.replays:
-            with self.transaction() as connection:
-                rows = [(*source, count) for source, count in self.replays.items()]
-                connection.executemany(COUNT_REPLAYS, rows)
-            self.replays.clear()
+        with self.lock:
+            if self.replays:
+                with self.transaction() as connection:
+                    rows = [(*source, count) for source, count in self.replays.items()]
+                    connection.executemany(COUNT_REPLAYS, rows)
+                self.replays.clear()
 
     def entries(self, run: str = "") -> list[Entry]:
         """The ledger of a run, oldest event first."""
