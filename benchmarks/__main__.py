@@ -18,6 +18,8 @@ BENCHMARKS = (
     "rate_probe",
     "multitask",
     "serving",
+    "local_calls",
+    "reader",
 )
 
 
