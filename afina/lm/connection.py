@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -93,7 +93,7 @@ class Connection:
             assert content is not None
             value = parse(content, read)
             if isinstance(value, Setback):
-                return value
+                return replace(value, reason=self.endpoint.key.hide(value.reason))
             return Answered(value, self.time.now() - begin)
 
         async with line.gate:

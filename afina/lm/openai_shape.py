@@ -11,6 +11,7 @@ from typing import Any
 
 from afina.errors import ModelError
 from afina.lm.dialect import Dialect
+from afina.lm.faults import clean
 from afina.lm.label_scores import Step, written_scores
 from afina.lm.request import Request
 from afina.lm.retry import Setback
@@ -203,6 +204,7 @@ def no_answer(data: object) -> Setback:
     """What stands where an answer was expected: an error, or another shape."""
     error = data.get("error") if isinstance(data, dict) else None
     if error is not None:
-        return Setback(f"it answered with an error: {json.dumps(error, ensure_ascii=False)[:300]}")
-    shown = json.dumps(data, ensure_ascii=False)[:300]
-    return Setback(f"expected an answer of OpenAI's shape, came {shown}")
+        words = clean(json.dumps(error, ensure_ascii=False))
+        return Setback(f"it answered with an error: {words}")
+    words = clean(json.dumps(data, ensure_ascii=False))
+    return Setback(f"expected an answer of OpenAI's shape, came {words}")

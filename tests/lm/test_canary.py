@@ -41,6 +41,7 @@ FAULTS: dict[str, Handler] = {
     "echo as JSON": status(400, f'{{"error": {{"message": "bad key {CANARY}"}}}}'),
     "error at 200": answers({"error": {"message": CANARY}}),
     "another shape": answers({CANARY: CANARY}),
+    "escaped": raw('{"error": "sk\\u002dcanary\\u002d0123456789abcdef"}'),
     "redirect": status(302, Location=f"http://elsewhere/{CANARY}"),
     "reset": reset,
     "cut": cut,
@@ -95,10 +96,19 @@ def test_no_error_no_traceback_and_no_log_has_the_key(
     server.always = FAULTS[fault]
     error = failure(remote(server), streaming)
     assert server.seen[0].headers["Authorization"] == f"Bearer {CANARY}"
+    assert CANARY not in str(error)
     assert CANARY not in everything(error)
     assert CANARY not in caplog.text
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+def test_a_key_that_was_escaped_in_a_stream_is_not_told(server: Server) -> None:
+    escaped = CANARY.replace("-", "\\u002d")
+    server.always = stream(f'{{"error": "{escaped}"}}')
+    error = failure(remote(server), True)
+    assert "[key]" in str(error)
+    assert CANARY not in str(error)
 
 
 def test_a_reply_that_says_the_key_does_not_have_it(server: Server) -> None:

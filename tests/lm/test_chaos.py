@@ -309,9 +309,10 @@ def test_the_key_follows_no_redirect(server: Server, clock: SlowTime, code: int)
         assert other.seen == []
 
 
-def test_a_servers_words_move_no_cursor(server: Server, clock: SlowTime) -> None:
-    words = '{"error": {"message": "\\u001b[2Jgone\\r\\n\\u202e' + "x" * 5000 + '"}}'
-    server.always = status(400, words)
+@pytest.mark.parametrize("code", [200, 400])
+def test_a_servers_words_move_no_cursor(server: Server, clock: SlowTime, code: int) -> None:
+    words = '{"error": {"message": "\\u009b2Jgone\\r\\n\\u202e' + "x" * 5000 + '"}}'
+    server.always = status(code, words)
     reason = missing(ask(remote(server, clock), [said("hello")])).reason
     assert reason.isprintable()
     assert len(reason) < 700
