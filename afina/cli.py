@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ import typer
 from afina.errors import AfinaError, DataError, InputError
 
 if TYPE_CHECKING:
+    from afina.lm.journal import Journal
     from afina.soft.portrait import Portrait
     from afina.solver import Solver, Values
     from afina.store.order import Order
@@ -31,6 +33,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+
+journal = typer.Typer()
+app.add_typer(journal, name="journal")
 
 TaskName = Annotated[str, typer.Argument(help="A folder with task.toml, or a Hub dataset's name.")]
 RunName = Annotated[str, typer.Argument(help="A run's name, or an unambiguous beginning of it.")]
@@ -275,6 +280,46 @@ def export(
     show({"to": form, "out": str(out)} if as_json else f"wrote {out}")
 
 
+@journal.callback(invoke_without_command=True)
+def spent(context: typer.Context, home: Home = HOME, as_json: Json = False) -> None:
+    """Show what language models took, by run and model; or forget answers."""
+    from afina.journal_table import journal_json, journal_table
+
+    context.obj = (home, as_json)
+    if context.invoked_subcommand is None:
+        path = home / "journal.sqlite"
+        with closing(journal_at(path)) as kept:
+            lines = kept.account() if path.is_file() else []
+        show(journal_json(lines) if as_json else journal_table(lines))
+
+
+@journal.command()
+def forget(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Calls of this model, as the table has it.")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Calls of this run.")] = None,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", help="Calls older than so many days.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Calls that have no answer.")] = False,
+    home: Annotated[Path | None, typer.Option("--home", help="Where runs are kept.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Erase the texts of calls that fit all that is given; they are asked, and paid for, anew."""
+    from afina.lm.forgetting import Selection
+
+    selection = Selection(model, run, older_than, failed)
+    usual, usual_json = context.obj
+    path = (home or usual) / "journal.sqlite"
+    if not path.is_file():
+        raise InputError(f"no calls are kept in {path.parent}; name another --home")
+    with closing(journal_at(path)) as kept:
+        count = kept.forget(selection)
+    show({"forgotten": count} if as_json or usual_json else f"forgot {count} calls")
+
+
 @app.command("test")
 def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     """Open the sealed test split for a run and score it; every look is counted and shown."""
@@ -401,6 +446,12 @@ def store_at(home: Path) -> "Store":
     from afina.store.store import Store
 
     return Store(home.absolute())
+
+
+def journal_at(path: Path) -> "Journal":
+    from afina.lm.journal import Journal
+
+    return Journal(path.absolute())
 
 
 def store_there(home: Path) -> "Store":

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "multitask",
     "serving",
     "local_calls",
+    "journal",
     "reader",
 )
 

@@ -26,17 +26,17 @@ class Line:
     run: str
     model: str
     endpoint: str
-    calls: int
-    failed: int  # of the calls
-    lost: int  # of the calls: their process died, and nobody knows how they ended
-    under_way: int  # of the calls
-    kept: int  # answers that can be replayed
-    replays: int
-    read: int  # tokens
-    written: int  # tokens
-    cost: float  # dollars
-    unpriced: int  # calls without a known price; the cost is without them
-    seconds: float  # of the calls, summed
+    calls: int = 0
+    failed: int = 0  # of the calls
+    lost: int = 0  # of the calls: their process died, and nobody knows how they ended
+    under_way: int = 0  # of the calls
+    kept: int = 0  # answers that can be replayed
+    replays: int = 0
+    read: int = 0  # tokens
+    written: int = 0  # tokens
+    cost: float = 0.0  # dollars
+    unpriced: int = 0  # calls without a known price; the cost is without them
+    seconds: float = 0.0  # of the calls, summed
 
 
 def account(connection: sqlite3.Connection) -> list[Line]:
