@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "afina"
 LAYERS = [
     {"cli", "serving"},
     {"sweep_table"},
-    {"console", "diagnosis_table", "heatmap", "journal_table", "portrait_table"},
+    {"console", "diagnosis_table", "heatmap", "journal_table", "passage_table", "portrait_table"},
     {"sweep"},
     {"tuning"},
     {"store"},
