@@ -96,13 +96,14 @@ def few_shot(job: Job) -> Made:
 
 def written(job: Job, *, shots: int) -> Made:
     """An instruction and examples chosen by the seed, the labels in turn."""
-    from afina.hard.prompt import Prompt, choose_demonstrations
+    from afina.hard.demonstrations import choose_demonstrations
+    from afina.hard.prompt import Prompt
     from afina.hard.written_solver import make_solver
 
     order = list(range(len(job.task.train)))
     random.Random(job.seed).shuffle(order)
     chosen = choose_demonstrations(job.task.train, job.task.signature, count=shots, order=order)
-    prompt = Prompt(job.task.signature, chosen)
+    prompt = Prompt.of(job.task.signature, chosen)
     return Made(make_solver(prompt, job.backbone(), job.task.words))
 
 

@@ -14,7 +14,6 @@ from afina.errors import (
     InputError,
     MismatchError,
     ModelError,
-    SignatureError,
 )
 from afina.hard.prompt import Prompt
 from afina.solver import Packed, Prediction, Usage, Values
@@ -143,6 +142,9 @@ def make_solver(prompt: Prompt, backbone: Backbone, words: Mapping[str, str]) ->
                 f"expected a target that is a choice, a text or bare spans, got {str(target)!r}; "
                 "a local model writes no other"
             )
+    if len(prompt.signature.outputs) > 1:
+        alone = replace(prompt.signature, outputs=(target,))
+        prompt = Prompt.of(alone, prompt.demonstrations)
     text = prompt.in_words(words).front
     front = frozen.encode(text) if text else []
     solver = WrittenSolver(backbone, prompt, words, tuple(front), tuple(labels), None)
@@ -182,7 +184,8 @@ def unpack_written(packed: Packed, backbone: Backbone) -> WrittenSolver:
         shown = tuple(Example(each["inputs"], each["outputs"], each["id"]) for each in kept)
         words = facts["words"]
         assert isinstance(words, dict)
+        prompt = Prompt.of(signature, shown)
         backbone = with_precision(backbone, str(facts["precision"]))
-        return make_solver(Prompt(signature, shown), backbone, words)
-    except (KeyError, TypeError, AssertionError, SignatureError) as error:
+    except (KeyError, TypeError, AssertionError, InputError) as error:
         raise ArtefactError(f"the bundle lacks or garbles {error}; tune it anew") from error
+    return make_solver(prompt, backbone, words)

@@ -34,7 +34,7 @@ TASK, FREE = worded_task(train=8, dev=40), text_task(train=8, dev=40)
 
 
 def solver_for(backbone: Backbone, task: Task = TASK, shots: int = 1) -> WrittenSolver:
-    return make_solver(Prompt(task.signature, task.train[:shots]), backbone, task.words)
+    return make_solver(Prompt.of(task.signature, task.train[:shots]), backbone, task.words)
 
 
 def inputs_of(task: Task, count: int = 40) -> list[Values]:
@@ -188,7 +188,7 @@ def test_an_encoder_is_refused(family: str) -> None:
 @pytest.mark.parametrize("kind", ["int", "float", "bool", "list[str]", "spans[PER]"])
 def test_a_target_that_is_not_read_back_from_text_is_refused(kind: str) -> None:
     """Broken by writing it anyway: every answer is then a text and every score 0."""
-    prompt = Prompt(Signature.parse(f"review -> thing: {kind}"))
+    prompt = Prompt.of(Signature.parse(f"review -> thing: {kind}"))
     with pytest.raises(InputError, match=r"expected a target that is a choice, .*'thing: "):
         make_solver(prompt, shared("t5"), {})
 

@@ -1,0 +1,102 @@
+"""A prompt on a language model as a solver: one call a row, read without a second one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from afina.hard.prompt import Prompt
+from afina.hard.reader import read_answer
+from afina.lm.lm import LM, ask
+from afina.lm.reply import Missing, Reply
+from afina.lm.request import Request
+from afina.solver import Packed, Prediction, Usage, Value, Values
+from afina.task.signature import Choice
+
+
+@dataclass(frozen=True)
+class CallSettings:
+    """How a language model is asked."""
+
+    temperature: float = 0.0  # 0: the likeliest answer
+    max_tokens: int = 256  # tokens an answer may take
+    concurrency: int = 32  # calls under way at once
+
+
+@dataclass(frozen=True)
+class PromptSolver:
+    """Asks for each row; a call that failed and a reply that cannot be read are missing.
+
+    ``words`` are the prompt's words for labels that have one of their own. ``model`` is the name
+    under which the language model is loaded again.
+    """
+
+    prompt: Prompt
+    lm: LM
+    model: str
+    words: Mapping[str, str] = field(default_factory=dict)
+    settings: CallSettings = CallSettings()
+
+    @property
+    def parameters(self) -> int:
+        return 0
+
+    def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
+        """Answer each row.
+
+        Raises:
+            BudgetError: the budget is spent.
+        """
+        worded = self.prompt.in_words(self.words)
+        requests = [self.request(worded, row) for row in inputs]
+        replies = ask(self.lm, requests, self.settings.concurrency)
+        return [
+            self.prediction(worded, row, reply) for row, reply in zip(inputs, replies, strict=True)
+        ]
+
+    def request(self, worded: Prompt, row: Values) -> Request:
+        """A row as a request; the labels of a single choice may be scored."""
+        outputs = worded.signature.outputs
+        single = outputs[0].type if len(outputs) == 1 else None
+        return Request(
+            worded.messages(row),
+            labels=single.labels if isinstance(single, Choice) else (),
+            temperature=self.settings.temperature,
+            max_tokens=self.settings.max_tokens,
+        )
+
+    def prediction(self, worded: Prompt, row: Values, reply: Reply | Missing) -> Prediction:
+        """What a reply says, with what it took and what it took to read it."""
+        if isinstance(reply, Missing):
+            return Prediction(None, usage=Usage(calls=reply.attempts), reason=reply.reason)
+        labels = {word: label for label, word in self.words.items()}
+        usage = Usage(1, reply.read + reply.written, reply.cost or 0.0)
+        evidence: dict[str, object] = {"text": reply.text}
+        if reply.scores:
+            scores = {labels.get(word, word): each for word, each in reply.scores.items()}
+            best = sorted(scores, key=lambda label: -scores[label])[:3]
+            evidence["probabilities"] = {label: round(scores[label], 6) for label in best}
+        if reply.replayed:
+            evidence["replayed"] = True
+        reading = read_answer(reply.text, worded.signature, row)
+        if reading.outputs is None:
+            return Prediction(None, evidence, usage, reply.seconds, reading.reason)
+        if reading.repairs:
+            evidence["repairs"] = list(reading.repairs)
+        target = worded.signature.target.name
+        outputs = dict[str, Value](reading.outputs)
+        outputs[target] = (
+            labels.get(said, said) if isinstance(said := outputs[target], str) else said
+        )
+        return Prediction(outputs, evidence, usage, reply.seconds)
+
+    def pack(self) -> Packed:
+        """The prompt as plain JSON; there are no learned numbers."""
+        return Packed(
+            "prompt",
+            {
+                "model": self.model,
+                "identity": dict(self.lm.identity),
+                "prompt": self.prompt.to_json(),
+                "words": dict(self.words),
+                "calls": vars(self.settings),
+            },
+        )
