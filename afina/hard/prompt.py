@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from afina.errors import ArtefactError, InputError
 from afina.hard.form import answer, form
@@ -87,11 +88,16 @@ class Prompt:
     def opening(self, inputs: Values | None = None) -> tuple[Message, ...]:
         """The system part, if it says anything, and a turn of each side an example."""
         system = self.said(form(self.signature), inputs or {})
-        opening = [Message("system", system)] if system else []
+        return ((Message("system", system),) if system else ()) + self.shown
+
+    @cached_property
+    def shown(self) -> tuple[Message, ...]:
+        """The examples as turns; made once, since every row begins with them."""
+        turns: list[Message] = []
         for example in self.demonstrations:
-            opening.append(self.turn(example.inputs))
-            opening.append(Message("assistant", answer(self.signature, example.outputs)))
-        return tuple(opening)
+            turns.append(self.turn(example.inputs))
+            turns.append(Message("assistant", answer(self.signature, example.outputs)))
+        return tuple(turns)
 
     def turn(self, inputs: Values) -> Message:
         """A row as the user's turn."""
@@ -117,7 +123,7 @@ class Prompt:
             return self.front, self.back(inputs)
         return "", self._front(inputs) + self.back(inputs)
 
-    @property
+    @cached_property
     def front(self) -> str:
         """What all rows share of the plain text; read once and kept by a local model."""
         return self._front({}) if self.fixed else ""
@@ -148,13 +154,13 @@ class Prompt:
             return self
         labels = tuple(words.get(label, label) for label in target.type.labels)
         outputs = (*self.signature.outputs[:-1], replace(target, type=Choice(labels)))
-        shown = []
+        examples = []
         for example in self.demonstrations:
             label = str(example.outputs[target.name])
             worded = {**example.outputs, target.name: words.get(label, label)}
-            shown.append(replace(example, outputs=worded))
+            examples.append(replace(example, outputs=worded))
         signature = replace(self.signature, outputs=outputs)
-        return replace(self, signature=signature, demonstrations=tuple(shown))
+        return replace(self, signature=signature, demonstrations=tuple(examples))
 
     def with_user(self, text: str) -> "Prompt":
         """The prompt with another user template; raises InputError where that part is locked."""
