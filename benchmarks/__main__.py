@@ -18,6 +18,7 @@ BENCHMARKS = (
     "rate_probe",
     "multitask",
     "serving",
+    "calls",
     "local_calls",
     "journal",
     "reader",
