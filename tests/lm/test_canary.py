@@ -4,6 +4,8 @@ import asyncio
 import logging
 import pickle
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,11 @@ from afina.errors import CallError
 from afina.lm.connection import Connection
 from afina.lm.embedding import RemoteEmbedding
 from afina.lm.endpoint import Endpoint, Key
+from afina.lm.journal import Journal
+from afina.lm.journaled import Journaled
+from afina.lm.lm import ask
 from afina.lm.remote import RemoteLM
+from afina.lm.reply import Missing, Reply
 from afina.lm.request import Message, Request
 from afina.lm.retry import Patience
 from tests.lm.server import Handler, Server, answers, chat, cut, raw, reset, stall, status, stream
@@ -124,6 +130,18 @@ def test_a_reply_that_says_the_key_does_not_have_it(server: Server) -> None:
     shown = asyncio.run(one())
     assert "your key is [key]" in shown
     assert CANARY not in shown
+
+
+def test_a_journal_does_not_keep_the_key(server: Server, tmp_path: Path) -> None:
+    server.script = [answers(chat(f"your key is {CANARY}")), FAULTS["echo 401"]]
+    lm = Journaled(remote(server), Journal(tmp_path / "journal.sqlite"))
+    first, second = ask(lm, [REQUEST, replace(REQUEST, repeat=1)], concurrency=1)
+    assert isinstance(first, Reply)
+    assert isinstance(second, Missing)
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"your key is [key]" in kept
+    assert b"refuses the key" in kept
+    assert CANARY.encode() not in kept
 
 
 def test_nothing_that_is_shown_or_kept_has_the_key(server: Server) -> None:
