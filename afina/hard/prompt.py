@@ -125,8 +125,12 @@ class Prompt:
 
     @cached_property
     def front(self) -> str:
-        """What all rows share of the plain text; read once and kept by a local model."""
-        return self._front({}) if self.fixed else ""
+        """What all rows share of the plain text; read once and kept by a local model.
+
+        Raises:
+            InputError: the system part names an input, so rows share nothing.
+        """
+        return self._front({})
 
     def _front(self, inputs: Values) -> str:
         system = self.said("", inputs)

@@ -152,6 +152,8 @@ def test_a_system_part_that_names_an_input_is_shared_by_no_rows() -> None:
     assert not prompt.fixed
     assert prompt.messages({"review": "r"})[0] == Message("system", "About: r")
     assert prompt.flat({"review": "r"}) == ("", "About: r\n\nreview: r\nmood:")
+    with pytest.raises(InputError, match="expected the input 'review'"):
+        prompt.front  # noqa: B018  what it says is all
 
 
 @pytest.mark.parametrize(
