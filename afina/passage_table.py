@@ -27,7 +27,8 @@ def passage_table(passages: "Sequence[Passage]") -> RenderableType:
     table.add_column("score", no_wrap=True, justify="right")
     table.add_column("passage", overflow="fold")
     for each in passages:
-        head = Text.assemble((each.title, "bold"), "  " if each.title else "", (each.source, "dim"))
+        title, source = excerpt(each.title), excerpt(each.source)
+        head = Text.assemble((title, "bold"), "  " if title else "", (source, "dim"))
         table.add_row(
             f"{each.score:.3f}", Text("\n").join([head, Text(excerpt(each.text)), Text()])
         )

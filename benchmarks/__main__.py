@@ -21,6 +21,7 @@ BENCHMARKS = (
     "calls",
     "local_calls",
     "journal",
+    "retrieval",
     "reader",
 )
 

@@ -70,7 +70,12 @@ def end_of(pieces: list[Piece], start: int, most: int) -> int:
 
 
 def next_start(pieces: list[Piece], start: int, end: int, cutting: Cutting) -> int:
-    """Where the next passage begins: with the last sentences of the one before, if they fit."""
+    """Where the next passage begins: with the last sentences of the one before, if they fit.
+
+    One that begins a paragraph repeats nothing.
+    """
+    if pieces[end].opens:
+        return end
     room = min(cutting.overlap, cutting.words - pieces[end].words)
     begin = end
     while begin - 1 > start and pieces[begin - 1].words <= room:

@@ -13,7 +13,7 @@ import lancedb
 import pyarrow as pa
 from lancedb.expr import col
 
-from afina.disk import lock_folder, write_fault
+from afina.disk import LOCK, lock_folder, write_fault
 from afina.errors import ArtefactError, InputError, MismatchError
 from afina.retrieval import dense, lexical
 from afina.retrieval.dense import nearest, unit_vectors
@@ -183,17 +183,23 @@ def make_index(folder: Path, *, embedding: Embedding | None, language: str = "En
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise folder_fault(folder, error) from error
+    check_free(folder)
     with lock_folder(folder), writing(folder):
-        strange = [each.name for each in folder.iterdir() if each.name not in (TABLE, "lock")]
-        if strange or is_index(folder):
-            raise InputError(
-                f"expected a new or empty folder for the index, got {folder}, which holds "
-                f"{strange[0] if strange else 'an index'!r}; name another"
-            )
+        check_free(folder)
         database = lancedb.connect(folder)
         table = database.create_table(TABLE.removesuffix(".lance"), schema=schema_of(making))
         table.create_index(lexical.COLUMN, config=words_of(making.language))
     return Index(folder, making, table, embedding)
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds an index, or what is none of ours; raises InputError."""
+    strange = [each.name for each in folder.iterdir() if each.name not in (TABLE, LOCK)]
+    if strange or is_index(folder):
+        raise InputError(
+            f"expected a new or empty folder for the index, got {folder}, which holds "
+            f"{repr(strange[0]) if strange else 'an index'}; name another"
+        )
 
 
 def open_index(folder: Path) -> Index:

@@ -90,3 +90,10 @@ def test_a_text_without_words_has_no_passage() -> None:
 def test_lengths_that_make_no_passage_are_refused(words: int, overlap: int) -> None:
     with pytest.raises(InputError, match=f"got {words} words, of which {overlap} are repeated"):
         Cutting(words, overlap)
+
+
+def test_a_passage_that_begins_a_paragraph_repeats_nothing() -> None:
+    text = "One two three four.\n\nFive six. Seven eight nine ten."
+    assert passages(text, 7, overlap=4) == [
+        *("One two three four.", "Five six. Seven eight nine ten.")
+    ]
