@@ -66,7 +66,7 @@ class Journaled:
             return self.replayed(kept)
         flight = asyncio.create_task(self.fetch(key, request))
         self.flights[place] = flight
-        flight.add_done_callback(lambda done: self.land(place, done))
+        flight.add_done_callback(lambda _: self.flights.pop(place))
         return await asyncio.shield(flight)
 
     async def fetch(self, key: str, request: Request) -> Reply:
@@ -123,12 +123,6 @@ class Journaled:
         return await self.commits.write(
             lambda connection: self.journal.end(connection, number, ending), owed=True
         )
-
-    def land(self, place: Place, flight: asyncio.Task[Reply]) -> None:
-        """Forget a call that ended; its error was seen, though all who waited may be gone."""
-        del self.flights[place]
-        if not flight.cancelled():
-            flight.exception()
 
     def replayed(self, reply: Reply) -> Reply:
         """A reply that costs nothing this time, counted as such."""

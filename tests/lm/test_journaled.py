@@ -111,8 +111,9 @@ def test_a_reply_comes_back_whole_from_the_disk(journal: Journal) -> None:
         async def answer(self, request: Request) -> Reply:
             return reply
 
-    ask(Journaled(Fixed(), journal), [said("a")])
-    assert ask(Journaled(Gated(), Journal(journal.path)), [said("a")]) == [
+    request = said("half a pair: \ud800")
+    ask(Journaled(Fixed(), journal), [request])
+    assert ask(Journaled(Gated(), Journal(journal.path)), [request]) == [
         replace(reply, replayed=True)
     ]
 
@@ -270,6 +271,7 @@ def test_a_paid_answer_is_kept_though_all_have_left(journal: Journal) -> None:
         await asyncio.gather(left, return_exceptions=True)
         inner.gate.set()
         await lm.close()
+        assert rows(journal, "state") == [("done",)]
         assert (await lm.answer(said("a"))).replayed
         assert inner.calls == 1
 
@@ -282,11 +284,11 @@ def test_what_does_not_end_in_time_is_broken_off_and_counts_as_spent(journal: Jo
         left = asyncio.create_task(lm.answer(said("a", max_tokens=9)))
         await lm.lm.reached.wait()  # type: ignore[attr-defined]  # it is Gated
         await lm.close()
+        assert rows(journal, "state, reason") == [("lost", "it was broken off")]
         with pytest.raises(asyncio.CancelledError):
             await left
 
     finished(work())
-    assert rows(journal, "state, reason") == [("lost", "it was broken off")]
     assert journal.entries()[-1].settled == Amount(1, 10, PICO // 2)
     assert journal.entries()[-1].reserved == NOTHING
 
