@@ -19,6 +19,7 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.lm.lm import LM
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
 MULTITASK = "multitask-prompt-tuning"
 
 
+def no_lm() -> "LM":
+    raise AssertionError("this job has no language model")
+
+
 @dataclass(frozen=True)
 class Job:
     """What a method is given: a task without its test rows, a model, and where to keep its state.
 
-    ``backbone`` loads the model, or hands out the one already loaded; ``bundle`` reads what another
-    run has kept, ``source`` another task to learn from.
+    ``backbone`` loads the model, or hands out the one already loaded, and ``lm`` the same to be
+    asked in words; ``bundle`` reads what another run has kept, ``source`` a task to learn from.
     """
 
     task: Task
@@ -51,6 +56,7 @@ class Job:
     watch: Watch = field(default_factory=Watch)
     disk: Disk = field(default_factory=Disk)
     source: Callable[[str], Task] = load_task
+    lm: "Callable[[], LM]" = no_lm
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,13 @@ def written(job: Job, *, shots: int) -> Made:
     """An instruction and examples chosen by the seed, the labels in turn."""
     from afina.hard.demonstrations import choose_demonstrations
     from afina.hard.prompt import Prompt
-    from afina.hard.written_solver import make_solver
+    from afina.hard.prompt_solver import PromptSolver
 
     order = list(range(len(job.task.train)))
     random.Random(job.seed).shuffle(order)
     chosen = choose_demonstrations(job.task.train, job.task.signature, count=shots, order=order)
     prompt = Prompt.of(job.task.signature, chosen)
-    return Made(make_solver(prompt, job.backbone(), job.task.words))
+    return Made(PromptSolver(prompt, job.lm(), job.model, job.task.words))
 
 
 def build_prompt_tuning(job: Job, backbone: "Backbone") -> "Built":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afina.errors import ArtefactError, InputError
+from afina.models import Models, load_model
 from afina.solver import Packed, Solver
 
 if TYPE_CHECKING:
@@ -15,29 +16,23 @@ if TYPE_CHECKING:
 EXPORTS = ("peft", "prompt-embeds")
 
 
-def load_model(name: str) -> "Backbone":
-    """Load and freeze a model by its name."""
-    from afina.backbones.backbone import load_backbone
-
-    return load_backbone(name)
-
-
-def restore(packed: Packed, load: "Callable[[str], Backbone]" = load_model) -> Solver:
+def restore(packed: Packed, models: Models = Models()) -> Solver:
     """The solver that was packed; its model is loaded by the name it was tuned under.
 
     Raises:
         ArtefactError: what is packed is damaged or of a kind this version does not know.
         MismatchError: the model of that name has other weights now.
     """
+    load = models.load
     match packed.kind:
         case "majority":
             from afina.yardsticks.majority import unpack_majority
 
             return unpack_majority(packed)
-        case "written":
-            from afina.hard.written_solver import unpack_written
+        case "prompt":
+            from afina.hard.prompt_solver import unpack_prompt
 
-            return unpack_written(packed, load(model_of(packed)))
+            return unpack_prompt(packed, models.lm(model_of(packed)))
         case "soft":
             from afina.soft.soft_solver import unpack
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from afina.disk import Disk, lock_folder
@@ -13,7 +13,7 @@ from afina.disk import sweep as sweep_folder
 from afina.errors import AfinaError, InputError
 from afina.evaluation.report import Report
 from afina.methods import BUILDERS, Job, Made, together
-from afina.packed import load_model
+from afina.models import Models
 from afina.store.bundle import save_bundle
 from afina.store.order import Order, claim
 from afina.store.run import Run, plain
@@ -23,7 +23,7 @@ from afina.training.watch import Watch
 from afina.tuning import begun, bundle_at, checked, keep_facts, note_done, noting, report_on
 
 if TYPE_CHECKING:
-    from afina.backbones.backbone import Backbone
+    pass
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def sweep(
     store: Store,
     orders: Sequence[Order],
     *,
-    load: "Callable[[str], Backbone]" = load_model,
+    models: Models = Models(),
     watch: Watch = Watch(),
 ) -> list[Swept]:
     """Tune orders that differ in seed and settings alone, by one pass a step; each is a run.
@@ -70,14 +70,14 @@ def sweep(
     Raises:
         InputError: an order cannot be begun.
     """
-    task, load = load_task(orders[0].task), cache(load)
+    task, models = load_task(orders[0].task), models.once()
     names = [swept_name(task, order, orders) for order in orders]
     runs = [
-        begun(store, name, task, order, load) for name, order in zip(names, orders, strict=True)
+        begun(store, name, task, order, models) for name, order in zip(names, orders, strict=True)
     ]
     errors = {}
     if any(run.status != "done" for run in runs):
-        errors = _train(store, runs, task, orders, load=load, watch=watch)
+        errors = _train(store, runs, task, orders, models=models, watch=watch)
     return [
         Swept(store.run(name), None, errors[name])
         if name in errors
@@ -100,7 +100,7 @@ def _train(
     task: Task,
     orders: Sequence[Order],
     *,
-    load: "Callable[[str], Backbone]",
+    models: Models,
     watch: Watch,
 ) -> dict[str, str]:
     """Train and evaluate all runs; the errors of those that failed, by name."""
@@ -110,7 +110,7 @@ def _train(
         for run in runs:
             if run.status != "done":
                 stack.enter_context(noting(store, run))
-        made = _made(runs, task, orders, load, watch, stack)
+        made = _made(runs, task, orders, models, watch, stack)
         share = (store.clock() - start).total_seconds() / len(runs)
         for run, each in zip(runs, made, strict=True):
             if isinstance(each, AfinaError):
@@ -134,7 +134,7 @@ def _made(
     runs: Sequence[Run],
     task: Task,
     orders: Sequence[Order],
-    load: "Callable[[str], Backbone]",
+    models: Models,
     watch: Watch,
     stack: ExitStack,
 ) -> list[Made | AfinaError]:
@@ -150,7 +150,7 @@ def _made(
             Job(
                 task.for_tuning(),
                 order.model,
-                partial(load, order.model),
+                partial(models.load, order.model),
                 bundle_at,
                 run.folder,
                 seed=order.seed,

@@ -4,10 +4,9 @@ import hashlib
 import json
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,8 @@ from afina.methods import (
     method_named,
     pinned_sources,
 )
-from afina.packed import join, load_model, restore
+from afina.models import Models, load_model
+from afina.packed import join, restore
 from afina.solver import Packed, Solver
 from afina.store.bundle import FACTS, load_bundle, save_bundle
 from afina.store.order import MADE, Order, check_same_order, claim, made_of
@@ -49,7 +49,6 @@ from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 
 if TYPE_CHECKING:
-    from afina.backbones.backbone import Backbone
     from afina.training.doctor import Diagnosis
 
 # What is no one method's fault ends a comparison; any other error is a row of its table.
@@ -72,6 +71,7 @@ def tune(
     seed: int = 0,
     settings: Mapping[str, object] | None = None,
     run: str | Path | None = None,
+    models: Models = Models(),
     watch: Watch = Watch(),
 ) -> Solver:
     """Tune a prompt for a task on a frozen model.
@@ -86,9 +86,9 @@ def tune(
     """
     order = Order(task.name, method, model, seed, settings or {})
     if run is not None:
-        return tune_in(Path(run), task, order, load=load_model, watch=watch)
+        return tune_in(Path(run), task, order, models=models, watch=watch)
     with tempfile.TemporaryDirectory(prefix="afina-") as folder:
-        return tune_in(Path(folder), task, order, load=load_model, watch=watch)
+        return tune_in(Path(folder), task, order, models=models, watch=watch)
 
 
 def import_peft(
@@ -122,7 +122,7 @@ def tune_in(
     task: Task,
     order: Order,
     *,
-    load: "Callable[[str], Backbone]",
+    models: Models,
     watch: Watch,
     disk: Disk = Disk(),
 ) -> Solver:
@@ -133,13 +133,14 @@ def tune_in(
         sweep(folder)
         claim(folder, task, order, disk)
         if (folder / "bundle" / FACTS).is_file():
-            return restore(load_bundle(folder / "bundle", disk), load)
+            return restore(load_bundle(folder / "bundle", disk), models)
         job = Job(
             task.for_tuning(),
             order.model,
-            lambda: load(order.model),
+            lambda: models.load(order.model),
             bundle_at,
             folder,
+            lm=lambda: models.lm(order.model, folder.name),
             seed=order.seed,
             settings=order.settings,
             watch=watch,
@@ -187,7 +188,7 @@ def checked(order: Order) -> Order:
     return replace(order, model=model, settings=settings)
 
 
-def load(path: str | Path) -> Solver:
+def load(path: str | Path, *, models: Models = Models()) -> Solver:
     """Load a bundle: its folder, or the folder of the run that made it.
 
     Raises:
@@ -195,7 +196,7 @@ def load(path: str | Path) -> Solver:
         ArtefactError: it is damaged.
         MismatchError: the model of that name has other weights now.
     """
-    return restore(bundle_at(path))
+    return restore(bundle_at(path), models)
 
 
 def ensemble(paths: Sequence[str | Path], how: str = "mean") -> Solver:
@@ -223,7 +224,7 @@ def keep_run(
     order: Order,
     name: str,
     *,
-    load: "Callable[[str], Backbone]" = load_model,
+    models: Models = Models(),
     watch: Watch = Watch(),
 ) -> Run:
     """Tune, evaluate on dev and keep both; a run of that name goes on, or is given back if done.
@@ -231,24 +232,22 @@ def keep_run(
     An order that cannot be begun (no such task, method, setting or model) leaves nothing behind.
     """
     order = checked(order)
-    task, load = load_task(order.task), cache(load)
-    run = begun(store, check_name(name), task, order, load)
+    task, models = load_task(order.task), models.once()
+    run = begun(store, check_name(name), task, order, models)
     if run.status != "done":
         with noting(store, run):
-            _finish(store, run, task, order, load, watch)
+            _finish(store, run, task, order, models, watch)
     return store.run(run.name)
 
 
-def begun(
-    store: Store, name: str, task: Task, order: Order, load: "Callable[[str], Backbone]"
-) -> Run:
+def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> Run:
     """The run of this name, or a new one once its model is loaded."""
     known = _kept(store)
     if name in known:
         check_same_order(known[name], task, order)
         return known[name]
     if order.model:
-        load(order.model)
+        models.check(order.model)
     return store.add_run(_new_run(name, task, order))
 
 
@@ -257,13 +256,13 @@ def _finish(
     run: Run,
     task: Task,
     order: Order,
-    load: "Callable[[str], Backbone]",
+    models: Models,
     watch: Watch,
 ) -> None:
     """Tune, evaluate on dev, and note both."""
     assert run.folder is not None
     start = store.clock()
-    solver = tune_in(run.folder, task, order, load=load, watch=watch)
+    solver = tune_in(run.folder, task, order, models=models, watch=watch)
     seconds = run.seconds + (store.clock() - start).total_seconds()
     store.save_report(run.name, report_on(store, solver, task, task.dev, "dev"))
     note_done(store, run, solver, seconds)
@@ -315,13 +314,13 @@ def _new_run(name: str, task: Task, order: Order) -> Run:
     )
 
 
-def solver_of(run: Run) -> Solver:
+def solver_of(run: Run, models: Models = Models()) -> Solver:
     """A finished run's solver.
 
     Raises:
         InputError: the run is not finished.
     """
-    return restore(packed_of(run))
+    return restore(packed_of(run), models)
 
 
 def packed_of(run: Run) -> Packed:
@@ -351,7 +350,7 @@ def new_name(order: Order) -> str:
     return run_name(word, order.method, random.Random())
 
 
-def open_test(store: Store, name: str) -> Report:
+def open_test(store: Store, name: str, *, models: Models = Models()) -> Report:
     """Score a run on the sealed test; the opening is counted before a row is read."""
     run = store.run(name)
     task = load_task(run.task)
@@ -359,7 +358,7 @@ def open_test(store: Store, name: str) -> Report:
         raise MismatchError(
             f"the data of {run.task} changed since run {run.name!r} was made; tune it anew"
         )
-    solver = solver_of(run)
+    solver = solver_of(run, models)
     report = report_on(store, solver, task, task.test.open(store, run.name), "test")
     store.save_report(run.name, report)
     return report
@@ -373,6 +372,7 @@ def compare(
     model: str = "builtin:minilm",
     seeds: int = 1,
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    models: Models = Models(),
     watch: Watch = Watch(),
 ) -> Comparison:
     """Tune every method on one task, cheapest first as given, and judge the differences on dev.
@@ -390,9 +390,9 @@ def compare(
         ]
         for method in _distinct(methods, seeds)
     ]
-    loaded, loader = load_task(task), cache(load_model)
-    _load_early(store, loaded, [order for each in orders for order in each], loader)
-    entries = [_entry(store, loaded, each, loader, watch) for each in orders]
+    loaded, models = load_task(task), models.once()
+    _load_early(store, loaded, [order for each in orders for order in each], models)
+    entries = [_entry(store, loaded, each, models, watch) for each in orders]
     return set_side_by_side(entries, loaded.metric, task=loaded.name)
 
 
@@ -406,14 +406,12 @@ def _distinct(methods: Sequence[str], seeds: int) -> Sequence[str]:
     return methods
 
 
-def _load_early(
-    store: Store, task: Task, orders: Sequence[Order], load: "Callable[[str], Backbone]"
-) -> None:
+def _load_early(store: Store, task: Task, orders: Sequence[Order], models: Models) -> None:
     """Load what will be needed: a model that is not there is told before anything is tuned."""
     done = {name for name, run in _kept(store).items() if run.status == "done"}
     for order in orders:
         if order.model and compared_name(task, order) not in done:
-            load(order.model)
+            models.check(order.model)
 
 
 def _kept(store: Store) -> dict[str, Run]:
@@ -425,13 +423,13 @@ def _entry(
     store: Store,
     task: Task,
     orders: Sequence[Order],
-    load: "Callable[[str], Backbone]",
+    models: Models,
     watch: Watch,
 ) -> Entry:
     first, seeds = orders[0], tuple(order.seed for order in orders)
     try:
         runs = [
-            keep_run(store, order, compared_name(task, order), load=load, watch=watch)
+            keep_run(store, order, compared_name(task, order), models=models, watch=watch)
             for order in orders
         ]
     except FATAL:

@@ -19,6 +19,7 @@ LAYERS = [
     {"store"},
     {"methods"},
     {"packed", "method_settings"},
+    {"models"},
     {"setting"},
     {"yardsticks"},
     {"program", "training"},
@@ -31,7 +32,15 @@ LAYERS = [
     {"errors"},
 ]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names}
-LAZY = {"methods.py", "packed.py", "method_settings.py", "cli.py", "__init__.py", "task/hub.py"}
+LAZY = {
+    "methods.py",
+    "packed.py",
+    "models.py",
+    "method_settings.py",
+    "cli.py",
+    "__init__.py",
+    "task/hub.py",
+}
 TORCH = {"backbones", "soft", "training"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -8,7 +8,8 @@ import pytest
 from afina.errors import ArtefactError, InputError, MismatchError
 from afina.method_settings import known_settings, read_settings, typed_settings
 from afina.methods import METHODS, MULTITASK, SEEDED, WITHOUT_MODEL, Job, checkpoints, method_named
-from afina.packed import load_model, model_of, restore
+from afina.models import load_model, local_lm
+from afina.packed import model_of, restore
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
@@ -52,6 +53,7 @@ def job(task: Task, folder: Path, method: str, *, seed: int = 0) -> Job:
         seed=seed,
         settings=quick(method),
         watch=Watch(),
+        lm=lambda: local_lm(load_model(model)),
     )
 
 

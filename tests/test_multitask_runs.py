@@ -9,7 +9,7 @@ import pytest
 from afina import tuning
 from afina.errors import InputError, Interrupted, MismatchError
 from afina.methods import MULTITASK, Job, method_named
-from afina.packed import load_model
+from afina.models import Models, load_model
 from afina.solver import Packed
 from afina.store.order import Order
 from afina.store.store import Store
@@ -80,7 +80,9 @@ def test_a_run_starts_from_another_runs_shared_prompt(here: Path) -> None:
     """The same as with the sources themselves. Broken by the target's prompt as the start."""
     load = load_model
     for name, given in (("first", {"source": "one,two"}), ("again", {"start": "first"})):
-        tuning.tune_in(here / name, load_task("mood"), order(**given), load=load, watch=Watch())
+        tuning.tune_in(
+            here / name, load_task("mood"), order(**given), models=Models(load=load), watch=Watch()
+        )
     one, other = (tuning.bundle_at(here / name) for name in ("first", "again"))
     assert arrays(one) == arrays(other)
     assert not list((here / "again").glob("teacher-*"))
@@ -163,7 +165,7 @@ def sealed(name: str) -> Task:
 
 def test_what_is_remembered_tells_teacher_and_student_of_each_source(here: Path) -> None:
     tuning.tune_in(
-        here / "run", load_task("mood"), order(source="one,two"), load=load_model, watch=Watch()
+        here / "run", load_task("mood"), order(source="one,two"), models=Models(), watch=Watch()
     )
     made = json.loads((here / "run" / "made.json").read_bytes())
     assert [each["task"] for each in made["sources"]] == ["one", "two"]

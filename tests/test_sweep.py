@@ -6,7 +6,7 @@ import pytest
 
 from afina import tuning
 from afina.errors import InputError, Interrupted
-from afina.packed import load_model
+from afina.models import Models
 from afina.store.order import Order, made_of
 from afina.store.store import Store
 from afina.sweep import Swept, orders_of, sweep
@@ -41,7 +41,7 @@ def test_each_goes_as_it_goes_alone(order: Order, tmp_path: Path) -> None:
     task = load_task(order.task)
     for number, (each, curve) in enumerate(zip(orders, curves(found), strict=True)):
         folder = tmp_path / f"alone-{number}"
-        tuning.tune_in(folder, task, each, load=load_model, watch=Watch())
+        tuning.tune_in(folder, task, each, models=Models(), watch=Watch())
         alone = made_of(Store(tmp_path / "home").run(found[number].run.name))["losses"]
         assert curve == pytest.approx(alone, abs=CURVE)
     assert len({tuple(curve) for curve in curves(found)}) == 4
@@ -55,7 +55,7 @@ def test_called_again_it_gives_the_runs_back(order: Order, tmp_path: Path) -> No
     def refuse(_name: str) -> object:
         raise AssertionError("nothing is left to be trained")
 
-    assert sweep(store, orders, load=refuse) == first
+    assert sweep(store, orders, models=Models(load=refuse)) == first
     assert len(store.runs()) == 2
 
 

@@ -23,7 +23,7 @@ from afina.errors import (
     SpaceError,
 )
 from afina.methods import METHODS, Job, Made
-from afina.packed import load_model
+from afina.models import Models
 from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import Task, load_task
@@ -98,7 +98,7 @@ def test_a_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_prompt_of_another_backbone_is_refused(task: Task, tmp_path: Path) -> None:
     made = tuning.tune_in(
-        tmp_path / "run", task, order(tmp_path), load=load_model, watch=Watch()
+        tmp_path / "run", task, order(tmp_path), models=Models(), watch=Watch()
     ).pack()
     tuning.save_bundle(tmp_path, replace(made, settings={**made.settings, "digest": "f"}), Disk())
     with pytest.raises(MismatchError, match="load the model it was tuned on"):
@@ -138,7 +138,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     parent = tmp_path_factory.mktemp("reference")
     task, run = load_task(task_folder(parent)), parent / "run"
     wanted = Order("mood", "prompt-tuning", model_folder(), 0, QUICK)
-    tuning.tune_in(run, task, wanted, load=load_model, watch=Watch())
+    tuning.tune_in(run, task, wanted, models=Models(), watch=Watch())
     return kept(run)
 
 
@@ -164,14 +164,14 @@ def test_a_full_disk_leaves_a_run_that_goes_on(
     wanted = Order("mood", "prompt-tuning", model_folder(), 0, QUICK)
     run, full = tmp_path / "run", FullDisk(k)
     try:
-        tuning.tune_in(run, task, wanted, load=load_model, watch=Watch(), disk=full)
+        tuning.tune_in(run, task, wanted, models=Models(), watch=Watch(), disk=full)
     except SpaceError as error:
         problem = str(error)
     else:
         problem = ""
     assert ("bytes" in problem and str(run) in problem) == (full.done >= k)
     assert not list(run.rglob("*afina-tmp"))
-    tuning.tune_in(run, task, wanted, load=load_model, watch=Watch())
+    tuning.tune_in(run, task, wanted, models=Models(), watch=Watch())
     assert kept(run) == reference
     assert full.done >= k or k > 20, "nearly every point is reached"
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter, ValidationError
+
+from afina.errors import ArtefactError, MismatchError
 from afina.hard.prompt import Prompt
 from afina.hard.reader import read_answer
 from afina.lm.lm import LM, ask
@@ -100,3 +103,31 @@ class PromptSolver:
                 "calls": vars(self.settings),
             },
         )
+
+
+def unpack_prompt(packed: Packed, lm: LM) -> PromptSolver:
+    """The solver that was packed, on the language model of its name.
+
+    Raises:
+        MismatchError: the model on this machine has other weights.
+        ArtefactError: a field is missing or garbled.
+    """
+    match packed.settings:
+        case {
+            "model": str(model),
+            "identity": dict(identity),
+            "prompt": prompt,
+            "words": dict(words),
+            "calls": dict(calls),
+        }:
+            if identity.get("digest") != lm.identity.get("digest"):
+                raise MismatchError(
+                    f"the prompt was measured on {model!r}, but the weights of that name are "
+                    "others; load the model it was measured on"
+                )
+            try:
+                settings = TypeAdapter(CallSettings).validate_python(calls)
+            except ValidationError as error:
+                raise ArtefactError(f"the bundle's settings are garbled: {error}") from error
+            return PromptSolver(Prompt.from_json(prompt), lm, model, words, settings)
+    raise ArtefactError("expected a bundle with a prompt, came another shape; tune it anew")

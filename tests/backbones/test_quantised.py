@@ -14,6 +14,7 @@ from afina.backbones.frozen import digest_of
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import MismatchError, ModelError
+from afina.models import Models
 from afina.packed import restore
 from afina.training.checkpoint import Checkpoints
 from afina.training.full_run import FullSettings, fine_tune
@@ -140,7 +141,7 @@ def test_a_prompt_is_tuned_on_a_quantised_model(way: str, folder: str, tmp_path:
     again = restore(packed)
     assert [each.outputs for each in again(inputs)] == [each.outputs for each in solver(inputs)]
     with pytest.raises(MismatchError, match="load the model it was tuned on"):
-        restore(packed, lambda _name: load_backbone(folder))
+        restore(packed, Models(load=lambda _name: load_backbone(folder)))
 
 
 def loaded(folder: str, way: str) -> Decoder:

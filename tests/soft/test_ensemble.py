@@ -12,6 +12,7 @@ from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, MismatchError
+from afina.models import Models
 from afina.packed import join, restore
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.ensemble import Ensemble, elected, make_ensemble, unpack_ensemble
@@ -148,7 +149,7 @@ def test_packing_changes_no_answer(family: str, kind: str) -> None:
     ensemble = make_ensemble([member(family, kind, seed) for seed in range(2)])
     packed = ensemble.pack()
     kept = replace(packed, settings=json.loads(json.dumps(packed.settings)))
-    again = restore(kept, lambda name: tiny(name.removeprefix("tiny:")))
+    again = restore(kept, Models(load=lambda name: tiny(name.removeprefix("tiny:"))))
     assert isinstance(again, Ensemble)
     assert_same(again(INPUTS), ensemble(INPUTS))
     assert again.parameters == ensemble.parameters

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Embeddings, KeyValues
 from afina.errors import AfinaError, ArtefactError, MismatchError
+from afina.models import Models
 from afina.packed import restore
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.heads import ClassificationHead
@@ -76,7 +77,7 @@ def test_packing_changes_no_answer(family: str, kind: str) -> None:
     solver = solver_for(shared(family), kind, prompt=vectors(4, width=width))
     packed = solver.pack()
     kept = replace(packed, settings=json.loads(json.dumps(packed.settings)))
-    again = restore(kept, lambda name: tiny(name.removeprefix("tiny:")))
+    again = restore(kept, Models(load=lambda name: tiny(name.removeprefix("tiny:"))))
     assert said(again(INPUTS)) == said(solver(INPUTS))
     assert again.parameters == solver.parameters
     assert again.pack().settings == packed.settings

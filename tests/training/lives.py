@@ -23,6 +23,7 @@ from torch import Tensor
 from afina.backbones.backbone import Backbone
 from afina.disk import LOCK, Disk
 from afina.errors import AfinaError
+from afina.models import Models
 from afina.training.checkpoint import Checkpoints
 from afina.training.prompt_run import PromptTuningSettings, tune_prompt
 from afina.training.train import TrainSettings
@@ -111,7 +112,14 @@ def tune_whole(folder: Path, backbone: Backbone, fate: Fate) -> Result:
     """The whole way: order, checkpoints, facts and bundle."""
     notes: list[str] = []
     watch = Watch(at=fate.meet, note=notes.append)
-    tune_in(folder, TASK, ORDER, load=lambda name: backbone, watch=watch, disk=MortalDisk(fate))
+    tune_in(
+        folder,
+        TASK,
+        ORDER,
+        models=Models(load=lambda name: backbone),
+        watch=watch,
+        disk=MortalDisk(fate),
+    )
     return {"notes": notes}
 
 

@@ -16,6 +16,7 @@ from afina.backbones.frozen import digest_of, freeze
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, Interrupted, ModelError
+from afina.models import Models
 from afina.packed import restore
 from afina.soft.answer import HeadAnswer, Writing
 from afina.soft.number_answer import NumberAnswer
@@ -181,7 +182,7 @@ def test_packing_changes_no_answer(family: str, kind: str) -> None:
     packed = solver.pack()
     assert not [name for name in packed.arrays if "network" in name or "start" in name]
     kept = replace(packed, settings=json.loads(json.dumps(packed.settings)))
-    again = restore(kept, lambda name: tiny(name.removeprefix("tiny:")))
+    again = restore(kept, Models(load=lambda name: tiny(name.removeprefix("tiny:"))))
     assert isinstance(again, SoftSolver)
     assert said(again, task) == said(solver, task)
     assert again.parameters == solver.parameters

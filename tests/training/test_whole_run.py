@@ -14,6 +14,7 @@ from afina.backbones.backbone import Backbone
 from afina.backbones.frozen import digest_of
 from afina.disk import LOCK, TEMPORARY, Disk
 from afina.errors import AfinaError, BusyError, Interrupted, MismatchError, SpaceError
+from afina.models import Models
 from afina.solver import Solver
 from afina.training.watch import Watch
 from afina.tuning import Order, bundle_at, load, tune, tune_in
@@ -38,7 +39,9 @@ def begin(
     watch: Watch = Watch(),
     order: Order = ORDER,
 ) -> Solver:
-    return tune_in(folder, TASK, order, load=lambda name: backbone, watch=watch, disk=disk)
+    return tune_in(
+        folder, TASK, order, models=Models(load=lambda name: backbone), watch=watch, disk=disk
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
