@@ -163,8 +163,8 @@ def scale() -> list[str]:
     columns = [measured(size) for size in SIZES]
     lines = [
         "A process of its own each; passages of about 100 words from recombined sentences of "
-        "books; vectors are random, as wide as MiniLM's, so the model's own time is not in it. "
-        "`many` is a query of 500 that are ranked together; the others come one by one, ten "
+        "books. Vectors are random, as wide as MiniLM's, which is loaded but embeds 500 passages "
+        "alone. `many` is a query of 500 that are ranked together; the others come one by one, ten "
         "passages each, with their texts.",
         "",
         f"| | {' | '.join(f'{size:,} passages' for size in SIZES)} |",

@@ -14,7 +14,7 @@ from afina.errors import ModelError
 from afina.retrieval.embedding import Embedding, Vectors
 from afina.retrieval.ranking import Ranking, best_first
 
-BLOCK = 8192  # passages
+BLOCK = 4096  # passages
 COLUMN = "vector"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from afina.retrieval.passage import Passage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Document:
     """A name, a digest of the content, and the passages, which are read when they are needed.
 

@@ -3,15 +3,17 @@
 Source: BEIR, Thakur et al. 2021, https://arxiv.org/abs/2104.08663.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from afina.errors import InputError
 from afina.retrieval.document import Document, digest_of
 from afina.retrieval.passage import Passage
-from afina.task.jsonl import read_jsonl
-from afina.task.rows import Rejection, Row, refuse
+from afina.task.jsonl import read_line
+from afina.task.rows import Rejection, Row, read_text_file, refuse
 
+LINE = re.compile(r"[^\n]*\n?")
 LONGEST = 300  # characters of an id
 
 
@@ -22,14 +24,12 @@ def read_passage_file(path: Path) -> tuple[Document, ...]:
         DataError: lines were refused, each with path:line.
         InputError: the file cannot be read.
     """
-    try:
-        rows = read_jsonl(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror}); name a JSONL file") from error
-    refused = list(rows.rejected)
+    refused: list[Rejection] = []
     found: dict[str, Document] = {}
-    for row in rows.accepted:
+    for row in rows_of(path):
         try:
+            if isinstance(row, Rejection):
+                raise ValueError(row.reason)
             document = read_passage(row)
             if document.name in found:
                 before = found[document.name].line
@@ -37,8 +37,26 @@ def read_passage_file(path: Path) -> tuple[Document, ...]:
             found[document.name] = document
         except ValueError as error:
             refused.append(Rejection(path, row.line, str(error)))
-    refuse(tuple(sorted(refused, key=lambda each: each.line)))
+    refuse(tuple(refused))
     return tuple(found.values())
+
+
+def rows_of(path: Path) -> Iterator[Row | Rejection]:
+    """The rows of a JSONL file one by one, so that no two copies of a large one are held.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        text = read_text_file(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); name a JSONL file") from error
+    except ValueError as error:
+        yield Rejection(path, 1, str(error))
+        return
+    for number, line in enumerate(LINE.finditer(text), start=1):
+        if line[0].strip():
+            yield read_line(path, number, line[0])
 
 
 def read_passage(row: Row) -> Document:

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from afina.errors import DataError
-from afina.retrieval.passage_file import read_id, read_string
-from afina.task.jsonl import read_jsonl
+from afina.retrieval.passage_file import read_id, read_string, rows_of
 from afina.task.rows import Rejection, refuse
 
 
@@ -21,15 +19,15 @@ def read_queries(path: Path) -> list[Query]:
     """The queries of a file; other keys of a line are left alone.
 
     Raises:
-        DataError: the file cannot be read, or lines were refused, each with path:line.
+        DataError: lines were refused, each with path:line.
+        InputError: the file cannot be read.
     """
-    try:
-        rows = read_jsonl(path)
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}); name a JSONL file") from error
-    refused, found = list(rows.rejected), []
-    for row in rows.accepted:
+    refused: list[Rejection] = []
+    found: list[Query] = []
+    for row in rows_of(path):
         try:
+            if isinstance(row, Rejection):
+                raise ValueError(row.reason)
             found.append(Query(read_id(row.cells), read_string(row.cells, "text")))
         except ValueError as error:
             refused.append(Rejection(path, row.line, str(error)))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from afina.backbones.backbone import Backbone, load_backbone
 from afina.retrieval.embedding import Embedding, Vectors
 
-TOKENS = 4096  # places of one batch, padding included
+TOKENS = 2048  # places of one batch, padding included
 
 
 def embedding_of(backbone: Backbone) -> Embedding:

@@ -5,6 +5,8 @@ Each is a Python of its own, as lancedb's threads do not live through a fork.
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from afina.retrieval.index import make_index, open_index
@@ -58,32 +60,39 @@ def edition(number: int) -> Source:
     )
 
 
-def python(code: str, *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def python(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that is gone at the end, whatever came of it."""
     command = [sys.executable, "-W", "error", "-c", BEGIN + code, *arguments]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=pipe, stderr=pipe) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_two_read_whole_documents_while_one_writes(tmp_path: Path) -> None:
     index = make_index(tmp_path / "i", embedding=WORDS)
     update_index(index, edition(0))
-    readers = [python(READ, str(index.folder), mode) for mode in ("lexical", "dense")]
-    for reader in readers:
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "ready\n"
-    writer = python(WRITE, str(index.folder))
-    for process in (writer, *readers):
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
+    folder = str(index.folder)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(python(READ, folder, mode)) for mode in ("lexical", "dense")]
+        for reader in readers:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "ready\n"
+        writer = stack.enter_context(python(WRITE, folder))
+        for process in (writer, *readers):
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err
 
 
 def test_a_killed_writer_leaves_each_document_as_it_was_or_as_it_shall_be(tmp_path: Path) -> None:
     index = make_index(tmp_path / "i", embedding=WORDS)
     update_index(index, edition(0))
-    process = python(DIE, str(index.folder))
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    with python(DIE, str(index.folder)) as process:
+        process.communicate(timeout=60)
+        assert process.returncode == -9
     opened = open_index(index.folder).with_embedding(WORDS)
     for mode in opened.modes:
         texts = {each.text for each in opened.search("edition", 10, mode=mode)}

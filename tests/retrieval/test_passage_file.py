@@ -71,3 +71,16 @@ def test_a_bad_line_is_refused_by_path_and_line(tmp_path: Path, line: str, reaso
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_passage_file(tmp_path / "none.jsonl")
+
+
+def test_lines_are_counted_with_those_that_are_blank(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"_id": "a", "text": "x"}\r\n\r\n \r\n{"_id": "b"}')
+    with pytest.raises(DataError, match=r"p.jsonl:4: expected 'text'"):
+        read_passage_file(path)
+
+
+def test_a_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"_id": "a", "text": "x"}', encoding="utf-16")
+    with pytest.raises(DataError, match=r"p.jsonl:1: expected UTF-8, came UTF-16"):
+        read_passage_file(tmp_path / "p.jsonl")

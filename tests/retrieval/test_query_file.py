@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from afina.errors import DataError
+from afina.errors import DataError, InputError
 from afina.retrieval.query_file import Query, read_queries
 
 
@@ -22,5 +22,5 @@ def test_a_bad_line_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot read .*none.jsonl"):
+    with pytest.raises(InputError, match=r"cannot read .*none.jsonl"):
         read_queries(tmp_path / "none.jsonl")

@@ -56,11 +56,14 @@ def answers(index: Index) -> list[list[tuple[str, float]]]:
     ]
 
 
-def test_an_updated_index_answers_as_one_made_at_once(tmp_path: Path) -> None:
-    index = made(tmp_path / "a", *BEFORE)
-    assert update_index(index, source(*AFTER)) == Changes(1, 1, 1, 1)
-    fresh = made(tmp_path / "b", *AFTER)
-    assert index.count() == fresh.count() == 5
+@pytest.mark.parametrize(("before", "after", "count"), [(BEFORE, AFTER, 5), (AFTER, BEFORE, 4)])
+def test_an_updated_index_answers_as_one_made_at_once(
+    tmp_path: Path, before: list[Document], after: list[Document], count: int
+) -> None:
+    index = made(tmp_path / "a", *before)
+    assert update_index(index, source(*after)) == Changes(1, 1, 1, 1)
+    fresh = made(tmp_path / "b", *after)
+    assert index.count() == fresh.count() == count
     assert answers(index) == answers(fresh)
     assert answers(open_index(index.folder).with_embedding(WORDS)) == answers(fresh)
 
