@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from afina.backbones.backbone import load_backbone as load_backbone
     from afina.evaluation.evaluate import evaluate as evaluate
+    from afina.models import load_lm as load_lm
     from afina.task.example import Example as Example
     from afina.task.signature import Signature as Signature
     from afina.task.task import Task as Task
@@ -22,6 +23,7 @@ ADDRESSES = {
     "Example": "afina.task.example",
     "Task": "afina.task.task",
     "load_task": "afina.task.task",
+    "load_lm": "afina.models",
     "load_backbone": "afina.backbones.backbone",
     "tune": "afina.tuning",
     "evaluate": "afina.evaluation.evaluate",

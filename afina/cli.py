@@ -19,6 +19,8 @@ from afina.errors import AfinaError, DataError, InputError
 
 if TYPE_CHECKING:
     from afina.lm.journal import Journal
+    from afina.lm.lm import LM
+    from afina.models import Models
     from afina.retrieval.embedding import Embedding
     from afina.soft.portrait import Portrait
     from afina.solver import Solver, Values
@@ -41,13 +43,21 @@ app.add_typer(journal, name="journal")
 TaskName = Annotated[str, typer.Argument(help="A folder with task.toml, or a Hub dataset's name.")]
 RunName = Annotated[str, typer.Argument(help="A run's name, or an unambiguous beginning of it.")]
 Model = Annotated[
-    str, typer.Option("--model", help="builtin:minilm, a folder, or a Hub name (hf:owner/name).")
+    str,
+    typer.Option(
+        "--model",
+        help="builtin:minilm, a folder, a Hub name (hf:owner/name), or openai:NAME at an endpoint.",
+    ),
 ]
 Home = Annotated[Path, typer.Option("--home", envvar="AFINA_HOME", help="Where runs are kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the method, name=value; may be given again."),
+]
+Spend = Annotated[
+    str | None,
+    typer.Option("--budget", help="Caps on a language model's calls: calls=200,money=1.50."),
 ]
 HOME = Path(".afina")
 STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
@@ -90,6 +100,7 @@ def tune(
         str | None, typer.Option("--source", help="Tasks to learn from first: A,B (multitask).")
     ] = None,
     settings: Settings = None,
+    budget: Spend = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -100,7 +111,8 @@ def tune(
     given = [*(settings or []), *([] if source is None else [f"source={source}"])]
     order = Order(task, method, model, seed, pairs(given))
     if seeds == 1 and rates is None:
-        finish(home, order, new_name(order) if name is None else name, as_json=as_json)
+        whole = new_name(order) if name is None else name
+        finish(home, order, whole, budget, as_json=as_json)
         return
     if name is not None:
         raise InputError(f"expected no --name for runs side by side, got {name!r}; leave it out")
@@ -125,12 +137,12 @@ def doctor(
 
 
 @app.command()
-def resume(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
+def resume(run: RunName, budget: Spend = None, home: Home = HOME, as_json: Json = False) -> None:
     """Go on with a run that was stopped; a finished one is shown unchanged."""
     from afina.store.order import order_of
 
     found = store_there(home).run(run)
-    finish(home, order_of(found), found.name, as_json=as_json)
+    finish(home, order_of(found), found.name, budget, as_json=as_json)
 
 
 @app.command()
@@ -140,6 +152,7 @@ def compare(
     model: Model = MINILM,
     seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
     settings: Settings = None,
+    budget: Spend = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -157,6 +170,7 @@ def compare(
             model=model,
             seeds=seeds,
             settings=by_method(settings, names),
+            models=models_at(home, budget),
             watch=watch,
         )
     show(found.to_json() if as_json else comparison_table(found))
@@ -183,7 +197,7 @@ def predict(
     found = store_there(home).run(run)
     text = read_input_file(source) if source else sys.stdin.buffer.read()
     rows = read_inputs(text, signature_of(found), str(source or "standard input"))
-    solver = searching(solver_of(found), beams, returns)
+    solver = searching(solver_of(found, models_at(home)), beams, returns)
     if streamed:
         say(solver, rows, as_json=as_json)
         return
@@ -211,6 +225,17 @@ def say(solver: "Solver", rows: "Iterable[Values]", *, as_json: bool) -> None:
         for piece in spoken(solver, row):
             typer.echo(piece, nl=False)
         typer.echo()
+
+
+@app.command()
+def chat(run: RunName, home: Home = HOME) -> None:
+    """Talk to a run's prompt, a turn a line; its system part stays first through all turns."""
+    from afina.hard.talk import talk
+    from afina.tuning import solver_of
+
+    solver = solver_of(store_there(home).run(run), models_at(home))
+    for reply in talk(solver, (line.rstrip("\n") for line in sys.stdin)):
+        show(reply)
 
 
 @app.command("show")
@@ -395,7 +420,7 @@ def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     from afina.tuning import open_test
 
     store = store_there(home)
-    report = open_test(store, run)
+    report = open_test(store, run, models=models_at(home))
     show(row_json(store.run(run), report) if as_json else score_text(store.run(run), report))
 
 
@@ -404,7 +429,7 @@ def demo(home: Home = HOME, as_json: Json = False) -> None:
     """Compare three methods on the example task, offline, in a few minutes."""
     if not (DEMO / "task.toml").is_file():
         raise InputError(f"no example task at {DEMO}; run this from a clone of the repository")
-    compare(str(DEMO), DEMO_METHODS, MINILM, 1, None, home, as_json)
+    compare(str(DEMO), DEMO_METHODS, MINILM, home=home, as_json=as_json)
 
 
 def need_rag() -> None:
@@ -459,14 +484,16 @@ def draw(run: "Run", seen: "Portrait | AfinaError | None", path: Path) -> None:
     replace_file(path, heat_map(seen.similarity, title, note).encode(), Disk())
 
 
-def finish(home: Path, order: "Order", name: str, *, as_json: bool) -> None:
+def finish(
+    home: Path, order: "Order", name: str, budget: str | None = None, *, as_json: bool
+) -> None:
     """Run an order to its end and print its row."""
     from afina.console import row_json, score_text, watching
     from afina.tuning import keep_run
 
     store = store_at(home)
     with watching(lambda: resuming(store, name)) as watch:
-        run = keep_run(store, order, name, watch=watch)
+        run = keep_run(store, order, name, models=models_at(home, budget), watch=watch)
     report = store.report(run.name, "dev")
     show(row_json(run, report) if as_json else score_text(run, report))
 
@@ -536,6 +563,27 @@ def journal_at(path: Path) -> "Journal":
     from afina.lm.journal import Journal
 
     return Journal(path.absolute())
+
+
+def models_at(home: Path, budget: str | None = None) -> "Models":
+    """Models as the environment names their endpoint; calls go through the home's journal."""
+    from afina.lm.budget import UNLIMITED, read_budget
+    from afina.models import Models, load_lm, remote_lm
+
+    def speaker(name: str) -> "LM":
+        from afina.lm.endpoint import endpoint_from
+
+        if name.startswith("scripted:"):
+            return load_lm(name)
+        key, prices = os.environ.get("AFINA_KEY_FILE"), home / "prices.toml"
+        endpoint = endpoint_from(os.environ, Path(key) if key else None)
+        return remote_lm(name, endpoint, prices if prices.is_file() else None)
+
+    return Models(
+        speaker=speaker,
+        journal=journal_at(home / "journal.sqlite"),
+        budget=UNLIMITED if budget is None else read_budget(budget),
+    )
 
 
 def store_there(home: Path) -> "Store":

@@ -1,10 +1,12 @@
 """Models by their names: the backbone a prompt is trained on, the language model it is put to."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
 
 from afina.errors import ModelError
 from afina.lm.budget import UNLIMITED, Budget
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from afina.lm.endpoint import Endpoint
     from afina.lm.lm import LM
 
-REMOTE = ("openai", "openai-completions")  # providers, in front of the colon of a model's name
+SPEAKERS = ("openai", "openai-completions", "scripted")  # models without weights, by provider
 
 
 def load_model(name: str) -> "Backbone":
@@ -35,12 +37,16 @@ def load_lm(
 ) -> "LM":
     """A language model: ``openai:NAME`` at an endpoint, or a decoder or encoder-decoder here.
 
+    ``scripted:FILE`` answers from a JSON object: the last turn's text, and what to say.
+
     Raises:
         ModelError: there is none of this name, or it writes nothing.
         InputError: the endpoint, its key or the table of prices cannot be used.
     """
-    if not is_remote(name):
+    if not is_speaker(name):
         return local_lm(load_model(name))
+    if name.startswith("scripted:"):
+        return scripted_lm(name)
     from afina.lm.endpoint import endpoint_from
 
     given = {"OPENAI_BASE_URL": base_url or "", "OPENAI_API_KEY": key or ""}
@@ -76,13 +82,32 @@ def remote_lm(name: str, endpoint: "Endpoint", prices: Path | None = None) -> "L
     return RemoteLM(own, Connection(endpoint), kind=KINDS[provider], price=table.get(own))
 
 
-def is_remote(name: str) -> bool:
-    """Whether a model answers at an endpoint.
+def scripted_lm(name: str) -> "LM":
+    """Answers from a file: ``scripted:FILE``.
 
-    >>> is_remote("openai:some-model"), is_remote("builtin:minilm")
+    Raises:
+        ModelError: there is no such file, or it is no JSON object of texts.
+    """
+    path = Path(name.partition(":")[2])
+    try:
+        answers = TypeAdapter(dict[str, str]).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelError(
+            f"expected {path} to hold a JSON object of texts and answers, but it cannot be read "
+            f"so: {error.__class__.__name__}"
+        ) from error
+    from afina.lm.scripted import ScriptedLM
+
+    return ScriptedLM(answers, name=path.name)
+
+
+def is_speaker(name: str) -> bool:
+    """Whether a model has no weights here, and is only asked.
+
+    >>> is_speaker("openai:some-model"), is_speaker("builtin:minilm")
     (True, False)
     """
-    return name.partition(":")[0] in REMOTE
+    return name.partition(":")[0] in SPEAKERS
 
 
 @dataclass(frozen=True)
@@ -90,24 +115,30 @@ class Models:
     """Where models come from, and what the calls of language models go through."""
 
     load: "Callable[[str], Backbone]" = load_model
-    remote: "Callable[[str], LM]" = load_lm  # by the whole name: openai:NAME
+    speaker: "Callable[[str], LM]" = load_lm  # by the whole name, of one without weights here
+    given: "Mapping[str, LM]" = field(default_factory=dict)  # made elsewhere, by name
     journal: Journal | None = None
     budget: Budget = UNLIMITED
 
     def once(self) -> "Models":
         """The same, each model loaded once."""
-        return replace(self, load=cache(self.load), remote=cache(self.remote))
+        return replace(self, load=cache(self.load), speaker=cache(self.speaker))
 
     def check(self, name: str) -> None:
         """Load a model, or see that its endpoint can be asked; raises what loading raises."""
-        if is_remote(name):
-            self.remote(name)
-        else:
+        if is_speaker(name):
+            self.speaker(name)
+        elif name not in self.given:
             self.load(name)
 
     def lm(self, name: str, run: str = "") -> "LM":
         """A language model whose calls are noted under a run's name."""
-        found = self.remote(name) if is_remote(name) else local_lm(self.load(name))
+        if name in self.given:
+            found = self.given[name]
+        elif is_speaker(name):
+            found = self.speaker(name)
+        else:
+            found = local_lm(self.load(name))
         if self.journal is None:
             return found
         return Journaled(found, self.journal, self.budget, run=run)

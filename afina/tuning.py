@@ -5,7 +5,7 @@ import json
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ from afina.evaluation.compare import Comparison, Entry
 from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
+from afina.lm.budget import UNLIMITED, Budget
+from afina.lm.journal import Journal
 from afina.method_settings import typed_settings
 from afina.methods import (
     MULTITASK,
@@ -49,6 +51,7 @@ from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 
 if TYPE_CHECKING:
+    from afina.lm.lm import LM
     from afina.training.doctor import Diagnosis
 
 # What is no one method's fault ends a comparison; any other error is a row of its table.
@@ -67,28 +70,39 @@ def tune(
     task: Task,
     method: str = "prompt-tuning",
     *,
-    model: str = "builtin:minilm",
+    model: "str | LM" = "builtin:minilm",
     seed: int = 0,
     settings: Mapping[str, object] | None = None,
+    budget: Budget = UNLIMITED,
     run: str | Path | None = None,
-    models: Models = Models(),
     watch: Watch = Watch(),
 ) -> Solver:
     """Tune a prompt for a task on a frozen model.
 
-    ``run`` is a folder that keeps checkpoints and the result: called again with it, a run that was
-    stopped goes on, and one that is finished is loaded. Without it nothing is kept.
+    ``run`` is a folder that keeps checkpoints, the journal of a language model's calls and the
+    result: called again with it, a run that was stopped goes on, and one that is finished is
+    loaded. Without it nothing is kept. ``budget`` caps what a language model's calls may take.
 
     Raises:
+        BudgetError: the budget is spent; called again with a larger one, paid calls are replayed.
         InputError: an unknown method or setting, or one that does not fit task or model.
         MismatchError: the folder holds another run.
         BusyError: another process works in the folder.
     """
-    order = Order(task.name, method, model, seed, settings or {})
-    if run is not None:
-        return tune_in(Path(run), task, order, models=models, watch=watch)
-    with tempfile.TemporaryDirectory(prefix="afina-") as folder:
-        return tune_in(Path(folder), task, order, models=models, watch=watch)
+    name = model if isinstance(model, str) else name_of(model)
+    given = {} if isinstance(model, str) else {name: model}
+    order = Order(task.name, method, name, seed, settings or {})
+    with ExitStack() as stack:
+        if run is None:
+            run = stack.enter_context(tempfile.TemporaryDirectory(prefix="afina-"))
+        folder = Path(run)
+        models = Models(given=given, journal=Journal(folder / "journal.sqlite"), budget=budget)
+        return tune_in(folder, task, order, models=models, watch=watch)
+
+
+def name_of(lm: "LM") -> str:
+    """A language model's name, as it stands in a table."""
+    return f"{lm.identity['provider']}:{lm.identity['name']}"
 
 
 def import_peft(

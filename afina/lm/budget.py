@@ -1,6 +1,7 @@
 """What calls of language models may take at most, and what a call takes."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from afina.errors import BudgetError, InputError
@@ -34,6 +35,12 @@ class Amount:
 
 
 NOTHING = Amount()
+CAPS: dict[str, Callable[[str], float]] = {
+    "calls": int,
+    "tokens": int,
+    "money": float,
+    "seconds": float,
+}
 
 
 @dataclass(frozen=True)
@@ -123,3 +130,27 @@ def spent_error(name: str, cap: int, spent: int, need: int) -> BudgetError:
         f" take {need / unit:g}; nothing was sent; raise the budget and run again, calls that were"
         " answered are not paid for twice"
     )
+
+
+def read_budget(text: str) -> Budget:
+    """Caps as a command line gives them.
+
+    >>> read_budget("calls=200,money=1.50")
+    Budget(calls=200, tokens=None, money=1.5, seconds=None)
+
+    Raises:
+        InputError: a cap is unknown, comes twice, or is no number.
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = (each.strip() for each in part.partition("="))
+        if name not in CAPS or name in found:
+            raise InputError(
+                f"expected caps such as calls=200,money=1.50 out of {', '.join(CAPS)}, each once, "
+                f"got {part.strip()!r}"
+            )
+        try:
+            found[name] = CAPS[name](value)
+        except ValueError as error:
+            raise InputError(f"expected a number as the budget's {name}, got {value!r}") from error
+    return Budget(**found)  # type: ignore[arg-type]  # CAPS has each cap's own type
