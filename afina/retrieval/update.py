@@ -26,7 +26,7 @@ from afina.retrieval.source import Source
 from afina.task.rows import Rejection, refuse
 
 Show = Callable[[int, int], None]
-GROUP = 1000  # passages that are written together, and a little more
+GROUP = 512  # passages that are written together, and a little more
 KEPT = timedelta(hours=1)  # for which a version is there for those who read it
 KEYS = ("document", "digest", "origin", "id")
 
@@ -174,11 +174,13 @@ def read_all(fresh: Sequence[Document], held: dict[str, Held], origin: str) -> l
 def groups(reads: Iterable[Read]) -> Iterator[list[Read]]:
     """Documents by groups of about GROUP passages."""
     group: list[Read] = []
+    count = 0
     for each in reads:
         group.append(each)
-        if count_of(group) >= GROUP:
+        count += len(each.passages)
+        if count >= GROUP:
             yield group
-            group = []
+            group, count = [], 0
     if group:
         yield group
 
