@@ -113,7 +113,11 @@ class LocalLM:
         await asyncio.sleep(0)  # requests that were made together come together
         while self._waiting:
             taken, self._waiting = self._waiting, []
-            found = await asyncio.to_thread(self.replies, [request for request, _ in taken])
+            found: Sequence[Reply | BaseException]
+            try:
+                found = await asyncio.to_thread(self.replies, [request for request, _ in taken])
+            except BaseException as error:  # nobody else tells those who wait
+                found = [error] * len(taken)
             for (_, future), reply in zip(taken, found, strict=True):
                 if future.cancelled():
                     continue
@@ -146,19 +150,23 @@ class LocalLM:
 
         Raises:
             ModelError: there is not, or the model cannot do what is asked.
-            InputError: two labels read alike, or the schema cannot be followed.
+            InputError: two labels read alike, or settings or schema cannot be followed.
         """
         frozen = self.backbone.frozen
         if request.tools:
             raise ModelError(f"{frozen.name} calls no tools; ask it without")
+        generation(request, max(request.max_tokens, 1))
         if request.schema:
             self._rule(request.schema)
         tokens = tokens_of(frozen, request.messages)
         labels = tuple(tuple(ids) for ids in label_tokens_of(frozen, request))
         places = frozen.positions - len(frozen.lead) - len(frozen.trail)
         least = max(map(len, labels), default=1)
-        spare = places - len(tokens) if self._beginnings is not None else places
-        if not tokens or spare < least or len(tokens) > places:
+        if self._beginnings is None:  # the answer has places of its own
+            spare = places if len(tokens) <= places else 0
+        else:
+            spare = places - len(tokens)
+        if not tokens or spare < least:
             raise ModelError(
                 f"expected a request of 1 to {places - least} tokens, for which {frozen.name} has "
                 f"places, got {len(tokens)}; shorten the texts or show fewer examples"

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from afina.errors import InputError
 
 Role = Literal["system", "user", "assistant"]
 
@@ -23,6 +26,9 @@ class Request:
 
     ``labels`` are the only answers wanted: a model that can score them does, one that cannot
     writes. ``repeat`` tells equal requests apart that shall be answered anew.
+
+    Raises:
+        InputError: there is no turn, or a setting is out of range.
     """
 
     messages: tuple[Message, ...]
@@ -36,6 +42,14 @@ class Request:
     seed: int | None = None
     repeat: int = 0
 
+    def __post_init__(self) -> None:
+        heat, share = self.temperature, self.top_p
+        if not self.messages or not (0 <= heat < math.inf and 0 <= share <= 1):
+            raise InputError(
+                "expected one turn or more, a temperature of 0 or more and a top_p of 0 to 1, got "
+                f"{len(self.messages)} turns, {heat!r} and {share!r}"
+            )
+
     def key(self, identity: Mapping[str, str]) -> str:
         """What a journal keeps the answer under: the same for the same content to the same model.
 
@@ -47,4 +61,9 @@ class Request:
 
     def content(self) -> dict[str, object]:
         """All of it as plain JSON; `asdict` would copy each text and take twice as long."""
-        return {**vars(self), "messages": [vars(each) for each in self.messages]}
+        return {
+            **vars(self),
+            "messages": [vars(each) for each in self.messages],
+            "temperature": float(self.temperature),  # 0 and 0.0 are one
+            "top_p": float(self.top_p),
+        }

@@ -217,6 +217,19 @@ def test_what_the_model_cannot_do_is_refused() -> None:
     assert "calls no tools" in found.reason
 
 
+def test_what_breaks_a_batch_reaches_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = LocalLM(shared("gpt2"))
+    monkeypatch.setattr(lm, "_batch", lambda rows: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ask(lm, [asked("good"), asked("bad")])
+
+
+def test_settings_that_cannot_be_followed_are_missing() -> None:
+    (found,) = ask(LocalLM(shared("gpt2")), [asked("good", temperature=1.0, top_p=0.0)])
+    assert isinstance(found, Missing)
+    assert "top_p above 0" in found.reason
+
+
 def test_the_most_a_request_can_take_is_no_less_than_what_it_takes() -> None:
     lm = LocalLM(talker(CHAT))
     request = asked("Loved it.", max_tokens=4)

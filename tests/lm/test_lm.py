@@ -1,9 +1,10 @@
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from afina.errors import BudgetError, CallError
+from afina.errors import BudgetError, CallError, InputError
 from afina.lm.lm import LM, ask, gather
 from afina.lm.reply import Missing, Reply
 from afina.lm.request import Message, Request
@@ -74,6 +75,26 @@ def test_gather_leaves_the_model_open() -> None:
     lm = Parrot()
     asyncio.run(gather(lm, [said("a")]))
     assert lm.closed == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"temperature": float("nan")},
+        {"temperature": -0.1},
+        {"temperature": float("inf")},
+        {"top_p": -0.1},
+        {"top_p": 1.1},
+        {"messages": ()},
+    ],
+)
+def test_a_request_out_of_range_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        replace(said("a"), **changes)
+
+
+def test_a_whole_number_is_the_same_setting() -> None:
+    assert replace(said("a"), temperature=0, top_p=1).key({}) == said("a").key({})
 
 
 def test_the_key_tells_contents_apart_and_not_the_order_of_the_identity() -> None:
