@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from afina import cli
+from afina.commands import tune
 from tests.folders import (
     Called,
     afina,
@@ -377,14 +377,14 @@ def test_the_test_of_changed_data_is_refused_and_not_counted(here: Path) -> None
 
 
 def test_the_demo_finds_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "DEMO_METHODS", "majority")
+    monkeypatch.setattr(tune, "DEMO_METHODS", "majority")
     found = afina("demo", "--json").json
     assert found["task"] == "front_desk"
     assert found["rows"][0]["n"] >= 100
 
 
 def test_the_demo_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "DEMO", Path("/nowhere"))
+    monkeypatch.setattr(tune, "DEMO", Path("/nowhere"))
     refused(afina("demo"), 2, "no example task at /nowhere", "clone")
 
 

@@ -1,0 +1,57 @@
+"""What commands find in the folder where runs are kept: the store, the journal, the models."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from afina.errors import InputError
+
+if TYPE_CHECKING:
+    from afina.lm.journal import Journal
+    from afina.lm.lm import LM
+    from afina.models import Models
+    from afina.store.store import Store
+
+
+def store_at(home: Path) -> "Store":
+    from afina.store.store import Store
+
+    return Store(home.absolute())
+
+
+def store_there(home: Path) -> "Store":
+    """The store in a folder that has one.
+
+    Raises:
+        InputError: it has none; nothing is made there.
+    """
+    if not (home / "store.db").is_file():
+        raise InputError(f"no runs are kept in {home}; name another --home, or tune a prompt first")
+    return store_at(home)
+
+
+def journal_at(path: Path) -> "Journal":
+    from afina.lm.journal import Journal
+
+    return Journal(path.absolute())
+
+
+def models_at(home: Path, budget: str | None = None) -> "Models":
+    """Models as the environment names their endpoint; calls go through the home's journal."""
+    from afina.lm.budget import UNLIMITED, read_budget
+    from afina.models import Models, load_lm, remote_lm
+
+    def speaker(name: str) -> "LM":
+        from afina.lm.endpoint import endpoint_from
+
+        if name.startswith("scripted:"):
+            return load_lm(name)
+        key, prices = os.environ.get("AFINA_KEY_FILE"), home / "prices.toml"
+        endpoint = endpoint_from(os.environ, Path(key) if key else None)
+        return remote_lm(name, endpoint, prices if prices.is_file() else None)
+
+    return Models(
+        speaker=speaker,
+        journal=journal_at(home / "journal.sqlite"),
+        budget=UNLIMITED if budget is None else read_budget(budget),
+    )

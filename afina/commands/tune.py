@@ -1,0 +1,186 @@
+"""Commands that make runs: tune one or several side by side, resume, doctor, check, compare."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from afina.commands.arguments import (
+    HOME,
+    MINILM,
+    Home,
+    Json,
+    Model,
+    RunName,
+    Settings,
+    Spend,
+    TaskName,
+    by_method,
+    numbers,
+    pairs,
+)
+from afina.commands.home import models_at, store_at, store_there
+from afina.commands.printing import command_line, show
+from afina.errors import InputError
+
+if TYPE_CHECKING:
+    from afina.store.order import Order
+    from afina.store.store import Store
+
+DEMO = Path(__file__).parent.parent.parent / "examples" / "front_desk"
+DEMO_METHODS = "majority,linear-probe,prompt-tuning"
+
+
+def check(task: TaskName, as_json: Json = False) -> None:
+    """Look at a task's data: rows, labels, rejected rows, duplicates across splits."""
+    from afina.console import task_json, task_text
+    from afina.task.check import inspect_task
+
+    found = inspect_task(task)
+    show(task_json(found) if as_json else task_text(found))
+    if not found.usable:
+        raise typer.Exit(2)
+
+
+def tune(
+    task: TaskName,
+    method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
+    model: Model = MINILM,
+    seed: Annotated[int, typer.Option("--seed", help="Decides every draw.")] = 0,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The run's name; made up if left out.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="How many seeds, from --seed on, train side by side.")
+    ] = 1,
+    rates: Annotated[
+        str | None,
+        typer.Option("--learning-rates", help="Rates to train side by side: 0.03,0.1,0.3."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Tasks to learn from first: A,B (multitask).")
+    ] = None,
+    settings: Settings = None,
+    budget: Spend = None,
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Tune a prompt by one method, score it on dev, and keep the run; or several side by side."""
+    from afina.store.order import Order
+    from afina.tuning import new_name
+
+    given = [*(settings or []), *([] if source is None else [f"source={source}"])]
+    order = Order(task, method, model, seed, pairs(given))
+    if seeds == 1 and rates is None:
+        whole = new_name(order) if name is None else name
+        finish(home, order, whole, budget, as_json=as_json)
+        return
+    if name is not None:
+        raise InputError(f"expected no --name for runs side by side, got {name!r}; leave it out")
+    tune_side_by_side(home, order, seeds, numbers(rates), as_json=as_json)
+
+
+def doctor(
+    task: TaskName,
+    method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
+    model: Model = MINILM,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Examine a run before it costs anything: padding, room, loss, learning rate, eight rows."""
+    from afina.diagnosis_table import diagnosis_json, diagnosis_table
+    from afina.store.order import Order
+    from afina.tuning import examine_order
+
+    found = examine_order(Order(task, method, model, 0, pairs(settings)))
+    show(diagnosis_json(found) if as_json else diagnosis_table(found))
+
+
+def resume(run: RunName, budget: Spend = None, home: Home = HOME, as_json: Json = False) -> None:
+    """Go on with a run that was stopped; a finished one is shown unchanged."""
+    from afina.store.order import order_of
+
+    found = store_there(home).run(run)
+    finish(home, order_of(found), found.name, budget, as_json=as_json)
+
+
+def compare(
+    task: TaskName,
+    methods: Annotated[str, typer.Option("--methods", help="Names with commas between.")],
+    model: Model = MINILM,
+    seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
+    settings: Settings = None,
+    budget: Spend = None,
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Tune several methods on one task and judge the differences; goes on where it stopped."""
+    from afina import tuning
+    from afina.console import watching
+    from afina.evaluation.table import comparison_table
+
+    names = [each.strip() for each in methods.split(",") if each.strip()]
+    with watching(command_line) as watch:
+        found = tuning.compare(
+            store_at(home),
+            task,
+            names,
+            model=model,
+            seeds=seeds,
+            settings=by_method(settings, names),
+            models=models_at(home, budget),
+            watch=watch,
+        )
+    show(found.to_json() if as_json else comparison_table(found))
+
+
+def demo(home: Home = HOME, as_json: Json = False) -> None:
+    """Compare three methods on the example task, offline, in a few minutes."""
+    if not (DEMO / "task.toml").is_file():
+        raise InputError(f"no example task at {DEMO}; run this from a clone of the repository")
+    compare(str(DEMO), DEMO_METHODS, MINILM, home=home, as_json=as_json)
+
+
+def finish(
+    home: Path, order: "Order", name: str, budget: str | None = None, *, as_json: bool
+) -> None:
+    """Run an order to its end and print its row."""
+    from afina.console import row_json, score_text, watching
+    from afina.tuning import keep_run
+
+    store = store_at(home)
+    with watching(lambda: resuming(store, name)) as watch:
+        run = keep_run(store, order, name, models=models_at(home, budget), watch=watch)
+    report = store.report(run.name, "dev")
+    show(row_json(run, report) if as_json else score_text(run, report))
+
+
+def tune_side_by_side(
+    home: Path, order: "Order", seeds: int, rates: list[float], *, as_json: bool
+) -> None:
+    """Run an order for several seeds and learning rates at once and print a row each."""
+    from afina.console import row_json, watching
+    from afina.sweep import orders_of, sweep
+    from afina.sweep_table import sweep_table
+
+    with watching(command_line) as watch:
+        found = sweep(store_at(home), orders_of(order, seeds=seeds, rates=rates), watch=watch)
+    if as_json:
+        rows = [
+            {**row_json(each.run, each.report), "settings": dict(each.run.settings)}
+            if each.report
+            else {"run": each.run.name, "error": each.error}
+            for each in found
+        ]
+        show({"rows": rows})
+    else:
+        show(sweep_table(found))
+
+
+def resuming(store: "Store", name: str) -> str:
+    """The command that goes on with a run, or begins again where none was begun."""
+    if all(run.name != name for run in store.runs()):
+        return command_line()
+    home = [] if store.home == HOME.absolute() else ["--home", str(store.home)]
+    return shlex.join(["afina", "resume", name, *home])
