@@ -44,9 +44,9 @@ class Prepared:
 
 
 def prepare(
-    task: Task, backbone: Backbone, settings: AnswerSettings, injection: Injection
+    task: Task, backbone: Backbone, settings: AnswerSettings, injection: Injection | None
 ) -> Prepared:
-    """The reader, the training rows and the way to answer.
+    """The reader, the training rows and the way to answer, behind a prompt or behind none.
 
     Raises:
         InputError: the target cannot be answered in this way.
@@ -62,7 +62,7 @@ def prepare(
 
 
 def _prepare_written(
-    task: Task, backbone: Backbone, settings: AnswerSettings, injection: Injection, kind: str
+    task: Task, backbone: Backbone, settings: AnswerSettings, injection: Injection | None, kind: str
 ) -> Prepared:
     """The same where the model's own words answer."""
     frozen, tail = backbone.frozen, f"\n{task.signature.target.name}:"
@@ -82,7 +82,7 @@ def _prepare_written(
     )
 
 
-def room_for(backbone: Backbone, injection: Injection, *, spare: int, least: int = 1) -> int:
+def room_for(backbone: Backbone, injection: Injection | None, *, spare: int, least: int = 1) -> int:
     """How many tokens a row may have beside a prompt, with ``spare`` places kept free.
 
     Raises:
@@ -91,19 +91,26 @@ def room_for(backbone: Backbone, injection: Injection, *, spare: int, least: int
     frozen = backbone.frozen
     room = frozen.positions - places(backbone, injection) - spare
     if room < least:
+        what = f"a prompt of {injection.length}" if injection else f"an answer of {spare}"
         raise ModelError(
-            f"a prompt of {injection.length} leaves no room for the text: {frozen.name} has "
-            f"{frozen.positions} places; shorten the prompt"
+            f"{what} leaves no room for the text: {frozen.name} has {frozen.positions} places; "
+            "shorten it"
         )
     return room
 
 
-def places(backbone: Backbone, injection: Injection) -> int:
+def places(backbone: Backbone, injection: Injection | None) -> int:
     """How many places of the position table are taken before a text comes: special tokens too.
 
     Keys and values take those before the position at which the text begins.
     """
-    taken = injection.start if isinstance(injection, KeyValues) else injection.length
+    match injection:
+        case None:
+            taken = 0
+        case KeyValues():
+            taken = injection.start
+        case _:
+            taken = injection.length
     return taken + len(backbone.frozen.lead) + len(backbone.frozen.trail)
 
 

@@ -8,14 +8,15 @@ from torch import Tensor, nn
 from afina.backbones.backbone import Backbone
 from afina.backbones.frozen import digest_of
 from afina.errors import ArtefactError, ModelError
+from afina.soft.answer import Answer
 from afina.soft.learner import Group
 from afina.soft.packed_arrays import finite
 from afina.soft.reading import Read
 from afina.soft.soft_solver import SoftSolver, make_solver, unpack
 from afina.solver import Packed, Prediction, Values
 from afina.task.task import Task
+from afina.training.answering import prepare
 from afina.training.checkpoint import Checkpoints
-from afina.training.head_fit import Headed, fitter, read_task
 from afina.training.scoring import dev_score
 from afina.training.train import Outcome, TrainSettings, train
 from afina.training.watch import Watch
@@ -28,27 +29,33 @@ class FullSettings:
     rate: float = 5e-5  # learning rate of the model's weights
     head_rate: float = 1e-3  # learning rate of the head
     probe: float = 0.01  # strength (C) of the logistic regression the head starts from
+    answer: str = "auto"  # head | words | text; auto: what the model and the target suggest
+    new_tokens: int = 64  # longest text written
     train: TrainSettings = field(default_factory=lambda: TrainSettings(epochs=4, save_every=10**9))
 
 
 class WholeLearner(nn.Module):
-    """The model itself and a head."""
+    """The model itself and the way it answers."""
 
-    def __init__(self, backbone: Backbone, answer: Headed, settings: FullSettings) -> None:
+    def __init__(self, backbone: Backbone, answer: nn.Module, settings: FullSettings) -> None:
         super().__init__()
+        assert isinstance(answer, Answer)
         self.model = backbone.frozen.model.requires_grad_(True)
         self.backbone = backbone
         self.answer = answer
         self.settings = settings
 
     def groups(self) -> list[Group]:
-        """The model's weights and the head's, each with its rate."""
+        """The model's weights and the head's, if it has one, each with its rate."""
+        assert isinstance(self.answer, nn.Module)
+        head = list(self.answer.parameters())
         return [
             Group(list(self.model.parameters()), self.settings.rate),
-            Group(list(self.answer.parameters()), self.settings.head_rate),
+            *([Group(head, self.settings.head_rate)] if head else []),
         ]
 
     def loss(self, rows: Sequence[Read]) -> Tensor:
+        assert isinstance(self.answer, Answer)
         return self.answer.loss(self.answer.gather(self.backbone, rows, [None] * len(rows)), rows)
 
 
@@ -82,8 +89,8 @@ def fine_tune(
     """Train all weights of a backbone that is the caller's own copy.
 
     Raises:
-        InputError: no head answers such a target, or the examples do not fit it.
-        ModelError: the weights are quantised.
+        InputError: the target cannot be answered in this way, or the examples do not fit it.
+        ModelError: the weights are quantised, or an encoder is to write.
     """
     frozen = backbone.frozen
     if getattr(frozen.model, "is_quantized", False):
@@ -92,14 +99,12 @@ def fine_tune(
             "it is, or tune a prompt"
         )
     base = digest_of(frozen.model)
-    room = frozen.positions - len(frozen.lead) - len(frozen.trail)
-    reader, rows = read_task(task, frozen, room)
-    answer = fitter(task.signature.target.type, backbone, rows, None)(settings.probe)
-    learner = WholeLearner(backbone, answer, settings)
-    solver = make_solver(backbone, reader, prompt=None, answer=learner.answer)
+    prepared = prepare(task, backbone, settings, None)
+    learner = WholeLearner(backbone, prepared.answer, settings)
+    solver = make_solver(backbone, prepared.reader, prompt=None, answer=prepared.answer)
     outcome = train(
         learner,
-        rows,
+        prepared.rows,
         lambda: dev_score(solver, task),
         settings=settings.train,
         keeper=keeper,

@@ -10,7 +10,7 @@ import torch
 from afina.backbones.backbone import Backbone
 from afina.backbones.frozen import digest_of
 from afina.disk import Disk
-from afina.errors import ArtefactError, InputError, Interrupted, MismatchError
+from afina.errors import ArtefactError, InputError, Interrupted, MismatchError, ModelError
 from afina.solver import Packed
 from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
@@ -21,7 +21,7 @@ from tests.tiny import tiny
 from tests.training.tiny_task import review_task, text_task
 
 LOOP = TrainSettings(epochs=6, batch=4, patience=99, save_every=2, checks=2)
-SETTINGS = FullSettings(rate=3e-3, head_rate=1e-2, train=LOOP)
+SETTINGS = FullSettings(rate=3e-3, head_rate=1e-2, answer="head", train=LOOP)
 TASK = replace(review_task(train=16), dev=review_task(train=16).train)
 
 
@@ -117,6 +117,36 @@ def test_a_weight_that_is_missing_or_misshapen_is_refused(packed: Packed) -> Non
             unpack_whole(changed(packed, name, array), tiny("bert"))
 
 
-def test_a_target_that_is_no_choice_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["gpt2", "t5"])
+def test_a_text_is_learned_by_all_weights_and_written_after_unpacking(
+    family: str, tmp_path: Path
+) -> None:
+    """Broken by training a head, which a text has not."""
+    task = text_task(train=16, dev=3)
+    settings = replace(SETTINGS, answer="auto", new_tokens=8, train=replace(LOOP, epochs=12))
+    solver, outcome = fine_tune(
+        task, tiny(family), settings, keeper=Checkpoints(tmp_path, Disk()), watch=Watch()
+    )
+    losses = outcome.moment.losses
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    rows = [row.inputs for row in task.dev]
+    written = [each.outputs for each in solver(rows)]
+    assert all(each is not None for each in written)
+    assert [each.outputs for each in unpack_whole(solver.pack(), tiny(family))(rows)] == written
+
+
+def test_label_words_answer_where_the_model_writes(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, answer="auto")
+    solver, _ = fine_tune(
+        TASK, tiny("gpt2"), settings, keeper=Checkpoints(tmp_path, Disk()), watch=Watch()
+    )
+    assert not [name for name in solver.pack().arrays if not name.startswith("model.")]
+
+
+def test_an_encoder_that_is_to_write_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a target that is a choice of labels"):
         tune(tiny("bert"), tmp_path, task=text_task())
+    settings = replace(SETTINGS, answer="text")
+    keeper = Checkpoints(tmp_path, Disk())
+    with pytest.raises(ModelError, match="is an encoder and writes no text"):
+        fine_tune(text_task(), tiny("bert"), settings, keeper=keeper, watch=Watch())
