@@ -8,6 +8,7 @@ AfinaError                     1  the user can mend it
 │   ├── LeakError                 examples that stand in two splits
 │   └── ModelError                a model that is not there or cannot serve
 ├── CallError                  1  a call of a language model that failed for good
+│   └── UnreadableError           it came, but it is not what was asked for
 ├── SealedError                1  the test split was touched where it must not be
 ├── MismatchError              1  a prompt, run or bundle that belongs to something else
 ├── BusyError                  1  another live process holds the run
@@ -56,6 +57,10 @@ class CallError(AfinaError):
     def __init__(self, message: str, *, attempts: int = 1) -> None:
         super().__init__(message)
         self.attempts = attempts
+
+
+class UnreadableError(CallError):
+    """A reply of a language model that cannot be read as the outputs asked for."""
 
 
 class SealedError(AfinaError):
