@@ -29,11 +29,12 @@ PACKAGES = ("afina", "torch", "transformers")
 WORDS = 8000
 NEW = 16
 NOTE = (
-    "GPT-2 shape, 8,000 words, random weights, float32; 200 questions of 16 tokens. Behind a beginning: the "
-    "calls after the first, which has read it. From scratch: transformers' `generate`, one request "
-    "after the other, as many as the table says, its time taken to stand for all. Best of the "
-    "rounds, in turn. For each token behind 1,000 others, attention reads 4,000 d numbers' products "
-    "a layer where all else makes 24 d², so a wider model pays less for the beginning."
+    "GPT-2 shape, 8,000 words, random weights, float32; 200 questions of 16 tokens. Behind a "
+    "beginning: the calls after the first, which has read it. From scratch: transformers' "
+    "`generate`, one request after the other, as many as the table says, its time taken to stand "
+    "for all. Best of the rounds, in turn. A token behind 1,000 others costs 4,000 d "
+    "multiplications and additions a layer in attention, beside 24 d² elsewhere, so a wider model "
+    "pays less for the beginning."
 )
 SHAPES = ((6, 384), (12, 768))  # layers, width
 
