@@ -68,8 +68,8 @@ CASES = {
     "mr": Case("mr", 2000, 600),
     "snips": Case("snips", 2000, 600, settings={"epochs": 4}),
     "banking77": Case("banking77", 2000, 600, settings={"epochs": 4}),
-    "faquad": Case("faquad", 600, 600, methods=TUNED, settings={"epochs": 3}),
-    "squadshifts": Case("squadshifts", 800, 200, methods=TUNED, settings={"epochs": 3}),
+    "faquad": Case("faquad", 400, 600, methods=TUNED, settings={"epochs": 3}),
+    "squadshifts": Case("squadshifts", 500, 200, methods=TUNED, settings={"epochs": 3}),
     "e2e_nlg": Case("e2e_nlg", 1000, 100, STORIES, TUNED, own=WRITTEN),
     "e2e_nlg-babyllama": Case("e2e_nlg", 1000, 100, STORYTELLER, TUNED, own=WRITTEN),
 }
