@@ -18,7 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from afina.errors import AfinaError, Interrupted
+from afina.evaluation.measures import measures
 from afina.evaluation.report import Report
+from afina.evaluation.table import verdict_line
+from afina.evaluation.without import RETRIEVAL, bought
 from afina.solver import Prediction, Value, Values
 from afina.store.run import Run
 from afina.task.check import TaskCheck
@@ -165,8 +168,9 @@ def plain_text(value: Value) -> str:
     return " ".join(text.split())
 
 
-def row_json(run: Run, report: Report) -> dict[str, object]:
-    """A run on one split as one row of a comparison."""
+def row_json(run: Run, report: Report, bare: Report | None = None) -> dict[str, object]:
+    """A run on one split as one row of a comparison; ``bare`` is the same without passages."""
+    found = measures(report.rows)
     return {
         "method": run.method,
         "model": run.model,
@@ -187,18 +191,40 @@ def row_json(run: Run, report: Report) -> dict[str, object]:
         "parameters": run.parameters,
         "run": run.name,
         "test_openings": report.openings,
+        **({"measures": {each.name: each.to_json() for each in found}} if found else {}),
+        **({"without_retrieval": bare_json(report, bare)} if bare else {}),
     }
 
 
-def score_text(run: Run, report: Report) -> Text:
-    """One score in words, with its interval, its n and what it took."""
+def bare_json(report: Report, bare: Report) -> dict[str, object]:
+    """The score without passages, and what retrieval bought."""
+    names = ("score", "low", "high", "n", "missing")
+    return {
+        **{name: getattr(bare, name) for name in names},
+        "bought": bought(report, bare).to_json(),
+    }
+
+
+def score_text(run: Run, report: Report, bare: Report | None = None) -> Text:
+    """One score in words, with its interval, its n and what it took; ``bare`` as in row_json."""
     lines = [
         f"{made_by(run)}: {report.metric} on {report.split} {interval_text(report)}",
         f"{run.parameters:,} trained parameters, {run.seconds + report.seconds:.1f} s, "
         f"{report.missing} missing, {latency_text(report)}",
+        *map(str, measures(report.rows)),
+        *(bare_texts(report, bare) if bare else ()),
         f"run {run.name}; the sealed test has been opened {times(report.openings)}",
     ]
     return Text("\n".join(lines))
+
+
+def bare_texts(report: Report, bare: Report) -> list[str]:
+    """The score without passages, and what retrieval bought, a line each."""
+    missing = f", {bare.missing} missing" if bare.missing else ""
+    return [
+        f"without retrieval: {bare.metric} {interval_text(bare)}{missing}",
+        verdict_line(bought(report, bare)),
+    ]
 
 
 def made_by(run: Run) -> str:
@@ -246,7 +272,10 @@ def runs_json(runs: Sequence[Run]) -> list[dict[str, object]]:
 
 def run_json(run: Run, facts: Mapping[str, Any]) -> dict[str, object]:
     """A run with what it remembers of its making, its reports and the openings of its test."""
-    reports = [row_json(run, report) for report in facts["reports"]]
+    by_split = {report.split: report for report in facts["reports"]}
+    reports = [
+        row_json(run, report, by_split.get(split + RETRIEVAL)) for split, report in by_split.items()
+    ]
     made = {name: value for name, value in facts.items() if name not in ("reports", "openings")}
     return {
         **run_facts(run),
@@ -282,9 +311,14 @@ def run_table(run: Run, facts: Mapping[str, Any]) -> RenderableType:
     table.add_row("settings", ", ".join(f"{k}={v}" for k, v in run.settings.items()) or "defaults")
     table.add_row("status", f"{run.status} after {run.seconds:.1f} s")
     table.add_row("parameters", f"{run.parameters:,}")
-    for report in facts["reports"]:
-        table.add_row(report.split, f"{report.metric} {interval_text(report)}")
+    by_split = {report.split: report for report in facts["reports"]}
+    for split, report in by_split.items():
+        table.add_row(split, f"{report.metric} {interval_text(report)}")
         table.add_row("", f"{report.missing} missing, {latency_text(report)}")
+        for each in measures(report.rows):
+            table.add_row("", str(each))
+        if bare := by_split.get(split + RETRIEVAL):
+            table.add_row("", verdict_line(bought(report, bare)))
     for name, text in made_texts(facts):
         table.add_row(name, text)
     openings = f"the sealed test has been opened {times(facts['openings'])}"

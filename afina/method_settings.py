@@ -9,13 +9,6 @@ from afina.setting import read_setting, unknown_setting
 
 
 @dataclass(frozen=True)
-class FewShotSettings:
-    """How many examples a prompt shows."""
-
-    shots: int = 8  # examples, one label after the other
-
-
-@dataclass(frozen=True)
 class NoSettings:
     """A method without settings."""
 
@@ -24,7 +17,13 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
     """A method's settings where none is given."""
     match method:
         case "few-shot":
+            from afina.hard.selection import FewShotSettings
+
             return FewShotSettings()
+        case "rag":
+            from afina.hard.rag import RagSettings
+
+            return RagSettings()
         case "prompt-tuning":
             from afina.training.prompt_run import PromptTuningSettings
 

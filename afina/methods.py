@@ -1,7 +1,6 @@
 """Every method by its name: from a job to a solver; what one needs is imported when it runs."""
 
 import difflib
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from afina.disk import Disk, write_fault
 from afina.errors import AfinaError, InputError
-from afina.method_settings import FewShotSettings, read_settings
+from afina.method_settings import read_settings
 from afina.solver import Packed, Solver
 from afina.task.pinned import named_tasks, pinned
 from afina.task.signature import Choice
@@ -19,7 +18,11 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.hard.prompt import Prompt
+    from afina.hard.rag import RagSettings
+    from afina.hard.selection import FewShotSettings, Selection
     from afina.lm.lm import LM
+    from afina.retrieval.embedding import Embedding
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
@@ -32,10 +35,15 @@ if TYPE_CHECKING:
     from afina.training.train import Outcome
 
 MULTITASK = "multitask-prompt-tuning"
+RAG = "rag"
 
 
 def no_lm() -> "LM":
     raise AssertionError("this job has no language model")
+
+
+def no_embedding(name: str) -> "Embedding":
+    raise AssertionError(f"this job has no model of vectors, not even {name}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ class Job:
     """What a method is given: a task without its test rows, a model, and where to keep its state.
 
     ``backbone`` loads the model, or hands out the one already loaded, and ``lm`` the same to be
-    asked in words; ``bundle`` reads what another run has kept, ``source`` a task to learn from.
+    asked in words. By a name ``embedding`` gives a model of vectors, ``bundle`` what another run
+    has kept, ``source`` a task to learn from.
     """
 
     task: Task
@@ -57,6 +66,7 @@ class Job:
     disk: Disk = field(default_factory=Disk)
     source: Callable[[str], Task] = load_task
     lm: "Callable[[], LM]" = no_lm
+    embedding: "Callable[[str], Embedding]" = no_embedding
 
 
 @dataclass(frozen=True)
@@ -92,25 +102,76 @@ def full_fine_tuning(job: Job) -> Made:
 
 
 def zero_shot(job: Job) -> Made:
-    return written(job, shots=0)
+    from afina.hard.prompt import Prompt
+
+    return written(job, Prompt.of(job.task.signature))
 
 
 def few_shot(job: Job) -> Made:
-    settings: FewShotSettings = read_settings("few-shot", job.settings, job.seed)
-    return written(job, shots=settings.shots)
-
-
-def written(job: Job, *, shots: int) -> Made:
-    """An instruction and examples chosen by the seed, the labels in turn."""
-    from afina.hard.demonstrations import choose_demonstrations
+    """Examples of train in the prompt: the same for all rows, or chosen anew for each."""
     from afina.hard.prompt import Prompt
+    from afina.hard.selection import Selection
+
+    settings: FewShotSettings = read_settings("few-shot", job.settings, job.seed)
+    signature, pool = job.task.signature, job.task.train
+    selection = Selection.of(signature, pool, settings, seed=job.seed, load=job.embedding)
+    shown = selection.same_for_all
+    if shown is None:
+        return written(job, Prompt.of(signature), selection)
+    return written(job, Prompt.of(signature, shown))
+
+
+def rag(job: Job) -> Made:
+    """Passages of an index in the prompt, found anew for each row."""
+    from afina.hard.prompt_solver import PromptSolver
+    from afina.hard.rag import query_field, rag_prompt
+    from afina.hard.rag_solver import RagSolver, Search
+    from afina.retrieval.needed import need_rag
+
+    need_rag()
+    from afina.retrieval.indexing import to_search
+    from afina.retrieval.kept import Kept, index_folder
+
+    settings: RagSettings = read_settings(RAG, job.settings, job.seed)
+    prompt = rag_prompt(job.task.signature, settings.into)
+    query = query_field(job.task.signature, settings.query, settings.into)
+    mode = None if settings.mode == "auto" else settings.mode
+    index = to_search(index_folder(settings.index), mode, job.embedding)
+    kept = Kept.of(index, index.chosen(mode))
+    place = prompt.signature.inputs[0].name
+    search = Search(index.retriever(kept.mode), query, place, settings.k, vars(kept))
+    asking = PromptSolver(prompt, job.lm(), job.model, job.task.words)
+    return Made(RagSolver(asking, search), {"index": kept.folder, "searched": kept.mode})
+
+
+def pinned_retrieval(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings whose index is named with the digest of what it holds, which decides the result.
+
+    Raises:
+        InputError: there is no such index, or none is named.
+        MismatchError: it holds other passages now.
+        ArtefactError: it is damaged.
+    """
+    from afina.retrieval.needed import need_rag
+
+    need_rag()
+    from afina.retrieval.kept import pinned_index
+
+    return {**settings, "index": pinned_index(str(settings.get("index", "")))}
+
+
+def without_retrieval(solver: Solver) -> Solver | None:
+    """The same task and model without passages; None where a solver retrieves none."""
+    from afina.hard.rag_solver import RagSolver
+
+    return solver.without_retrieval if isinstance(solver, RagSolver) else None
+
+
+def written(job: Job, prompt: "Prompt", selection: "Selection | None" = None) -> Made:
     from afina.hard.prompt_solver import PromptSolver
 
-    order = list(range(len(job.task.train)))
-    random.Random(job.seed).shuffle(order)
-    chosen = choose_demonstrations(job.task.train, job.task.signature, count=shots, order=order)
-    prompt = Prompt.of(job.task.signature, chosen)
-    return Made(PromptSolver(prompt, job.lm(), job.model, job.task.words))
+    lm, words = job.lm(), job.task.words
+    return Made(PromptSolver(prompt, lm, job.model, words, selection=selection))
 
 
 def build_prompt_tuning(job: Job, backbone: "Backbone") -> "Built":
@@ -297,6 +358,7 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "linear-probe": linear_probe,
     "zero-shot": zero_shot,
     "few-shot": few_shot,
+    RAG: rag,
     **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
     MULTITASK: multitask_prompt_tuning,
     "imported": imported,

@@ -1,5 +1,7 @@
 """Models by their names: the backbone a prompt is trained on, the language model it is put to."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
     from afina.lm.endpoint import Endpoint
     from afina.lm.lm import LM
+    from afina.retrieval.embedding import Embedding
 
 SPEAKERS = ("openai", "openai-completions", "scripted")  # models without weights, by provider
+REMOTE_VECTORS = "openai"  # the provider whose vectors are made at an endpoint
 
 
 def load_model(name: str) -> "Backbone":
@@ -82,6 +86,57 @@ def remote_lm(name: str, endpoint: "Endpoint", prices: Path | None = None) -> "L
     return RemoteLM(own, Connection(endpoint), kind=KINDS[provider], price=table.get(own))
 
 
+def load_embedding(
+    name: str, *, base_url: str | None = None, key: str | None = None
+) -> "Embedding":
+    """A model of vectors: ``openai:NAME`` at an endpoint, or any backbone here.
+
+    Raises:
+        ModelError: there is none of this name.
+        InputError: the endpoint or its key cannot be used.
+    """
+    if not has_remote_vectors(name):
+        return local_embedding(load_model(name))
+    from afina.lm.endpoint import endpoint_from
+
+    given = {"OPENAI_BASE_URL": base_url or "", "OPENAI_API_KEY": key or ""}
+    return remote_embedding(name, endpoint_from(given))
+
+
+def local_embedding(backbone: "Backbone") -> "Embedding":
+    """A loaded backbone as a model of vectors."""
+    from afina.training.embedding import embedding_of
+
+    return embedding_of(backbone)
+
+
+def remote_embedding(name: str, endpoint: "Endpoint") -> "Embedding":
+    """A model of vectors at an endpoint, by ``openai:NAME``; told from others by both.
+
+    Raises:
+        ModelError: no name stands behind the provider.
+    """
+    from afina.lm.connection import Connection
+    from afina.lm.embedding import RemoteEmbedding
+    from afina.retrieval.embedding import Embedding
+
+    own = name.partition(":")[2]
+    if not own:
+        raise ModelError(f"expected a model such as {REMOTE_VECTORS}:NAME, got {name!r}")
+    remote = RemoteEmbedding(own, Connection(endpoint))
+    identity = json.dumps(dict(remote.identity), sort_keys=True)
+    return Embedding(name, hashlib.sha256(identity.encode()).hexdigest(), remote)
+
+
+def has_remote_vectors(name: str) -> bool:
+    """Whether a model's vectors are made at an endpoint.
+
+    >>> has_remote_vectors("openai:some-model"), has_remote_vectors("builtin:minilm")
+    (True, False)
+    """
+    return name.partition(":")[0] == REMOTE_VECTORS
+
+
 def scripted_lm(name: str) -> "LM":
     """Answers from a file: ``scripted:FILE``.
 
@@ -116,6 +171,7 @@ class Models:
 
     load: "Callable[[str], Backbone]" = load_model
     speaker: "Callable[[str], LM]" = load_lm  # by the whole name, of one without weights here
+    embedder: "Callable[[str], Embedding]" = load_embedding  # at an endpoint, by the whole name
     given: "Mapping[str, LM]" = field(default_factory=dict)  # made elsewhere, by name
     journal: Journal | None = None
     budget: Budget = UNLIMITED
@@ -130,6 +186,10 @@ class Models:
             self.speaker(name)
         elif name not in self.given:
             self.load(name)
+
+    def embedding(self, name: str) -> "Embedding":
+        """A model of vectors."""
+        return self.embedder(name) if has_remote_vectors(name) else local_embedding(self.load(name))
 
     def lm(self, name: str, run: str = "") -> "LM":
         """A language model whose calls are noted under a run's name."""

@@ -32,7 +32,17 @@ def restore(packed: Packed, models: Models = Models()) -> Solver:
         case "prompt":
             from afina.hard.prompt_solver import unpack_prompt
 
-            return unpack_prompt(packed, models.lm(model_of(packed)))
+            return unpack_prompt(packed, models.lm(model_of(packed)), models.embedding)
+        case "rag":
+            from afina.hard.rag_solver import unpack_rag
+            from afina.retrieval.needed import need_rag
+
+            need_rag()
+            from afina.retrieval.kept import kept_retriever
+
+            vectors = models.embedding
+            lm = models.lm(model_of(packed))
+            return unpack_rag(packed, lm, lambda kept: kept_retriever(kept, vectors), vectors)
         case "soft":
             from afina.soft.soft_solver import unpack
 

@@ -18,6 +18,8 @@ ABOVE_ZERO = {
     "new_tokens",
     "probe",
     "temperature",
+    "k",
+    "room",
 }
 
 

@@ -26,18 +26,22 @@ from afina.evaluation.compare import Comparison, Entry
 from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
+from afina.evaluation.without import RETRIEVAL, beside
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
 from afina.method_settings import typed_settings
 from afina.methods import (
     MULTITASK,
+    RAG,
     SEEDED,
     WITHOUT_MODEL,
     Job,
     Made,
     examine,
     method_named,
+    pinned_retrieval,
     pinned_sources,
+    without_retrieval,
 )
 from afina.models import Models, load_model
 from afina.packed import join, restore
@@ -155,6 +159,7 @@ def tune_in(
             bundle_at,
             folder,
             lm=lambda: models.lm(order.model, folder.name),
+            embedding=models.embedding,
             seed=order.seed,
             settings=order.settings,
             watch=watch,
@@ -198,6 +203,8 @@ def checked(order: Order) -> Order:
     settings = typed_settings(order.method, order.settings)
     if order.method == MULTITASK:
         settings = pinned_sources(settings)
+    if order.method == RAG:
+        settings = pinned_retrieval(settings)
     model = "" if order.method in WITHOUT_MODEL else order.model
     return replace(order, model=model, settings=settings)
 
@@ -278,7 +285,7 @@ def _finish(
     start = store.clock()
     solver = tune_in(run.folder, task, order, models=models, watch=watch)
     seconds = run.seconds + (store.clock() - start).total_seconds()
-    store.save_report(run.name, report_on(store, solver, task, task.dev, "dev"))
+    keep_report(store, run, solver, task, task.dev, "dev")
     note_done(store, run, solver, seconds)
 
 
@@ -294,6 +301,24 @@ def report_on(
     settings = EvaluationSettings(split=split, openings=store.count(task.digest))
     field = task.signature.target.name
     return evaluate(solver, examples, task.metric, field=field, settings=settings)
+
+
+def keep_report(
+    store: Store, run: Run, solver: Solver, task: Task, examples: Sequence[Example], split: str
+) -> Report:
+    """Score a run on a split and keep it; where it retrieves, also the same without passages."""
+    report = report_on(store, solver, task, examples, split)
+    store.save_report(run.name, report)
+    bare = without_retrieval(solver)
+    if bare is not None:
+        store.save_report(run.name, beside(report_on(store, bare, task, examples, split)))
+    return report
+
+
+def bare_report(store: Store, run: Run, split: str) -> Report | None:
+    """A run's report on a split without passages; None where it retrieves none."""
+    name = split + RETRIEVAL
+    return store.report(run.name, name) if name in store.splits(run.name) else None
 
 
 @contextmanager
@@ -373,9 +398,7 @@ def open_test(store: Store, name: str, *, models: Models = Models()) -> Report:
             f"the data of {run.task} changed since run {run.name!r} was made; tune it anew"
         )
     solver = solver_of(run, models)
-    report = report_on(store, solver, task, task.test.open(store, run.name), "test")
-    store.save_report(run.name, report)
-    return report
+    return keep_report(store, run, solver, task, task.test.open(store, run.name), "test")
 
 
 def compare(

@@ -16,7 +16,10 @@ from transformers.utils import logging
 
 from afina.backbones.injection import Embeddings
 from afina.cli import main
+from afina.retrieval.index import make_index
+from afina.retrieval.update import update_index
 from afina.soft.interchange import write_peft
+from tests.retrieval.texts import document, source
 from tests.tiny import raw_model, shared, tokenizer_for
 
 KEPT: list[tempfile.TemporaryDirectory[str]] = []
@@ -60,6 +63,17 @@ def adapter_folder(family: str = "bert") -> str:
     prompt = Embeddings(vectors, before_lead=bool(backbone.frozen.lead))
     write_peft(prompt, backbone, folder=Path(kept.name))
     return kept.name
+
+
+@cache
+def index_folder() -> str:
+    """An index of a few reviews by their words, once a process."""
+    kept = tempfile.TemporaryDirectory(prefix="afina-index-")
+    KEPT.append(kept)
+    index = make_index(Path(kept.name) / "i", embedding=None)
+    documents = [document(f"r{at}", row["review"]) for at, row in enumerate(reviews(5))]
+    update_index(index, source(*documents))
+    return str(index.folder)
 
 
 def reviews(count: int = 160, seed: int = 0) -> list[dict[str, str]]:

@@ -8,15 +8,15 @@ import pytest
 from afina.errors import ArtefactError, InputError, MismatchError
 from afina.method_settings import known_settings, read_settings, typed_settings
 from afina.methods import METHODS, MULTITASK, SEEDED, WITHOUT_MODEL, Job, checkpoints, method_named
-from afina.models import load_model, local_lm
+from afina.models import load_embedding, load_model, local_lm
 from afina.packed import model_of, restore
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from tests.folders import adapter_folder, model_folder, source_folder, task_folder
+from tests.folders import adapter_folder, index_folder, model_folder, source_folder, task_folder
 from tests.tiny import shared
 
-FAMILY = {"zero-shot": "gpt2", "few-shot": "gpt2"}  # an encoder answers no written prompt
+FAMILY = dict.fromkeys(("zero-shot", "few-shot", "rag"), "gpt2")  # encoders answer none of these
 QUICK = {
     "prompt-tuning": {"length": 2, "epochs": 1},
     "p-tuning": {"length": 2, "hidden": 8, "epochs": 1},
@@ -34,6 +34,8 @@ def quick(method: str) -> dict[str, object]:
         return {"source": source_folder(), "length": 2, **epochs}
     if method == "imported":
         return {"folder": adapter_folder()}
+    if method == "rag":
+        return {"index": index_folder(), "k": 1}
     return QUICK.get(method, {})
 
 
@@ -54,6 +56,7 @@ def job(task: Task, folder: Path, method: str, *, seed: int = 0) -> Job:
         settings=quick(method),
         watch=Watch(),
         lm=lambda: local_lm(load_model(model)),
+        embedding=load_embedding,
     )
 
 

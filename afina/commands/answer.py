@@ -79,8 +79,9 @@ def chat(run: RunName, home: Home = HOME) -> None:
 def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     """Open the sealed test split for a run and score it; every look is counted and shown."""
     from afina.console import row_json, score_text
-    from afina.tuning import open_test
+    from afina.tuning import bare_report, open_test
 
     store = store_there(home)
     report = open_test(store, run, models=models_at(home))
-    show(row_json(store.run(run), report) if as_json else score_text(store.run(run), report))
+    found, bare = store.run(run), bare_report(store, store.run(run), "test")
+    show(row_json(found, report, bare) if as_json else score_text(found, report, bare))

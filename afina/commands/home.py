@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from afina.errors import InputError
 
 if TYPE_CHECKING:
+    from afina.lm.endpoint import Endpoint
     from afina.lm.journal import Journal
     from afina.lm.lm import LM
     from afina.models import Models
+    from afina.retrieval.embedding import Embedding
     from afina.store.store import Store
 
 
@@ -42,16 +44,29 @@ def models_at(home: Path, budget: str | None = None) -> "Models":
     from afina.models import Models, load_lm, remote_lm
 
     def speaker(name: str) -> "LM":
-        from afina.lm.endpoint import endpoint_from
-
         if name.startswith("scripted:"):
             return load_lm(name)
-        key, prices = os.environ.get("AFINA_KEY_FILE"), home / "prices.toml"
-        endpoint = endpoint_from(os.environ, Path(key) if key else None)
-        return remote_lm(name, endpoint, prices if prices.is_file() else None)
+        prices = home / "prices.toml"
+        return remote_lm(name, endpoint_here(), prices if prices.is_file() else None)
 
     return Models(
         speaker=speaker,
+        embedder=vectors_here,
         journal=journal_at(home / "journal.sqlite"),
         budget=UNLIMITED if budget is None else read_budget(budget),
     )
+
+
+def vectors_here(name: str) -> "Embedding":
+    """The model of vectors of that name at the environment's endpoint."""
+    from afina.models import remote_embedding
+
+    return remote_embedding(name, endpoint_here())
+
+
+def endpoint_here() -> "Endpoint":
+    """The endpoint that the environment names, with its key."""
+    from afina.lm.endpoint import endpoint_from
+
+    key = os.environ.get("AFINA_KEY_FILE")
+    return endpoint_from(os.environ, Path(key) if key else None)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afina.commands.arguments import MINILM, Json
+from afina.commands.home import vectors_here
 from afina.commands.printing import command_line, show
 from afina.errors import InputError
 
@@ -19,7 +20,10 @@ def index_documents(
     ],
     into: Annotated[Path, typer.Option("--into", help="The folder of the index.")],
     model: Annotated[
-        str | None, typer.Option("--model", help="Makes the vectors; builtin:minilm if left out.")
+        str | None,
+        typer.Option(
+            "--model", help="Makes the vectors: builtin:minilm if left out, or openai:NAME."
+        ),
     ] = None,
     lexical_only: Annotated[bool, typer.Option("--lexical-only", help="No vectors.")] = False,
     language: Annotated[
@@ -32,6 +36,7 @@ def index_documents(
 ) -> None:
     """Make passages of documents searchable; again, to take over what changed in them."""
     from afina.passage_table import index_json, index_text, passages_written
+    from afina.retrieval.needed import need_rag
 
     need_rag()
     from afina.console import stoppable
@@ -59,6 +64,8 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
     """Find the passages of an index that fit a query best."""
+    from afina.retrieval.needed import need_rag
+
     need_rag()
     from afina.passage_table import passage_json, passage_table
     from afina.retrieval.indexing import answers, to_search
@@ -78,17 +85,8 @@ def search(
             show(passage_json(each))
 
 
-def need_rag() -> None:
-    """Raises InputError where the packages of retrieval are not installed."""
-    from importlib.util import find_spec
-
-    for package in ("lancedb", "pypdf"):
-        if find_spec(package) is None:
-            raise InputError(f"{package} is not installed: run pip install 'afina[rag]'")
-
-
 def embedding_named(name: str) -> "Embedding":
-    """The model of vectors of that name, which needs torch."""
-    from afina.training.embedding import load_embedding
+    """The model of vectors of that name: at the environment's endpoint, or here, by torch."""
+    from afina.models import Models
 
-    return load_embedding(name)
+    return Models(embedder=vectors_here).embedding(name)

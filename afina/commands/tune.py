@@ -147,13 +147,13 @@ def finish(
 ) -> None:
     """Run an order to its end and print its row."""
     from afina.console import row_json, score_text, watching
-    from afina.tuning import keep_run
+    from afina.tuning import bare_report, keep_run
 
     store = store_at(home)
     with watching(lambda: resuming(store, name)) as watch:
         run = keep_run(store, order, name, models=models_at(home, budget), watch=watch)
-    report = store.report(run.name, "dev")
-    show(row_json(run, report) if as_json else score_text(run, report))
+    report, bare = store.report(run.name, "dev"), bare_report(store, run, "dev")
+    show(row_json(run, report, bare) if as_json else score_text(run, report, bare))
 
 
 def tune_side_by_side(

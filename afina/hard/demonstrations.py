@@ -40,7 +40,11 @@ class Aids:
     likeness: float = 0.5  # mmr: 1 looks at the row alone, 0 at the other examples alone
 
     def text(self, inputs: Values) -> str:
-        """A row's inputs, a line each."""
+        """A row's inputs, a line each; raises InputError where one is missing."""
+        for field in self.signature.inputs:
+            if field.name not in inputs:
+                came = ", ".join(inputs) or "none"
+                raise InputError(f"expected the input {field.name!r}, came {came}")
         return "\n".join(plain(inputs[field.name]) for field in self.signature.inputs)
 
 

@@ -198,15 +198,7 @@ class Prompt:
             "descriptions": {each.name: each.description for each in fields if each.description},
             "system": self.system.text,
             "user": self.user.text,
-            "demonstrations": [
-                {
-                    "inputs": dict(each.inputs),
-                    "outputs": dict(each.outputs),
-                    "id": each.id,
-                    "group": each.group,
-                }
-                for each in self.demonstrations
-            ],
+            "demonstrations": [example_to_json(each) for each in self.demonstrations],
             "open": list(self.open),
         }
 
@@ -257,6 +249,16 @@ def described(signature: Signature, descriptions: Mapping[object, object]) -> Si
         )
 
     return replace(signature, inputs=side(signature.inputs), outputs=side(signature.outputs))
+
+
+def example_to_json(example: Example) -> dict[str, object]:
+    """An example as plain JSON."""
+    return {
+        "inputs": dict(example.inputs),
+        "outputs": dict(example.outputs),
+        "id": example.id,
+        "group": example.group,
+    }
 
 
 def example_of(data: object, signature: Signature) -> Example:

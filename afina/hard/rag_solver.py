@@ -1,6 +1,6 @@
 """A prompt with retrieved passages on a language model: a search and a call a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from afina.errors import ArtefactError, CallError, InputError
@@ -10,6 +10,7 @@ from afina.hard.faithfulness import faithfulness
 from afina.hard.fence import fenced
 from afina.hard.prompt import Prompt
 from afina.hard.prompt_solver import PromptSolver, unpack_prompt
+from afina.hard.selection import Load
 from afina.hard.template import plain
 from afina.lm.lm import LM, ask
 from afina.lm.reply import Missing, Reply
@@ -17,6 +18,8 @@ from afina.retrieval.passage import Passage
 from afina.retrieval.retriever import Retriever, retrieve
 from afina.solver import Packed, Prediction, Value, Values
 from afina.task.signature import Integer, Number, Signature, Spans, Text
+
+Find = Callable[[Mapping[str, object]], Retriever]  # a retriever by its origin
 
 # What a retriever raises where it finds nothing for reasons of its own; anything else is a bug.
 FAULTS = (InputError, CallError, ArtefactError, OSError, RuntimeError, ValueError)
@@ -68,6 +71,19 @@ class RagSolver:
     @property
     def parameters(self) -> int:
         return 0
+
+    @property
+    def without_retrieval(self) -> PromptSolver:
+        """The same task put to the same model without passages; an extract is then any text."""
+        signature = self.asking.prompt.signature
+        inputs = tuple(each for each in signature.inputs if each.name != self.search.into)
+        outputs = tuple(
+            replace(each, type=Text()) if each.type == Spans(()) else each
+            for each in signature.outputs
+        )
+        return replace(
+            self.asking, prompt=Prompt.of(replace(signature, inputs=inputs, outputs=outputs))
+        )
 
     def __call__(self, inputs: Sequence[Values]) -> list[Prediction]:
         """Answer each row.
@@ -171,8 +187,8 @@ def measured(
     return found | {name: each for name, each in supports.items() if each is not None}
 
 
-def unpack_rag(packed: Packed, lm: LM, retriever: Retriever) -> RagSolver:
-    """The solver that was packed, on the language model of its name and the index that was kept.
+def unpack_rag(packed: Packed, lm: LM, find: Find, load: Load) -> RagSolver:
+    """The solver that was packed, on the language model of its name and what it searched.
 
     Raises:
         MismatchError: the model on this machine has other weights.
@@ -180,5 +196,6 @@ def unpack_rag(packed: Packed, lm: LM, retriever: Retriever) -> RagSolver:
     """
     match packed.settings.get("search"):
         case {"query": str(query), "into": str(into), "k": int(k), "origin": dict(origin)}:
-            return RagSolver(unpack_prompt(packed, lm), Search(retriever, query, into, k, origin))
+            asking = unpack_prompt(packed, lm, load)
+            return RagSolver(asking, Search(find(origin), query, into, k, origin))
     raise ArtefactError("expected a bundle with a search, came another shape; tune it anew")
