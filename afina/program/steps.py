@@ -13,6 +13,7 @@ from afina.solver import Value, Values
 
 Ask = Callable[[Sequence[Request]], list[Reply | Missing]]
 Flow = Callable[["Steps", Values], Values]
+DRAWS = 1000  # of one flow or prompt, at most
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Steps:
     turns: list[Turn] = field(default_factory=list)
     parts: Mapping[str, Flow] = field(default_factory=dict)
     prefix: str = ""  # of the part whose flow has these steps
+    draw: int = 0  # tells runs of one flow apart that shall be answered anew
+    stride: int = 1  # between the draws of what runs inside this one
+    temperature: float | None = None  # None: as the prompts' settings say
 
     def __call__(self, name: str, /, **inputs: Value) -> Values:
         """Take the step of a name.
@@ -83,8 +87,10 @@ class Steps:
         asking = self.asking(name)
         row = own_inputs(self.prefix + name, asking.worded, inputs)
         request = asking.solver.request(asking.worded, row)
-        if temperature is not None:
-            request = replace(request, temperature=temperature)
+        heat = self.temperature if temperature is None else temperature
+        if heat is not None:
+            request = replace(request, temperature=heat)
+        repeats = [self.draw + self.stride * repeat for repeat in repeats]
         replies = self.line([replace(request, repeat=repeat) for repeat in repeats])
         turns = [
             turn_of(self.prefix + name, asking, row, reply, repeat)
@@ -105,6 +111,12 @@ class Steps:
             known = [*self.parts, *(each for each in own if "." not in each)]
             raise InputError(f"expected a step out of {', '.join(known)}, got {name!r}")
         return self.askings[whole]
+
+    def drawn(self, draw: int, temperature: float | None) -> "Steps":
+        """The same steps for another run of what may be asked by chance."""
+        heat = self.temperature if temperature is None else temperature
+        mark = self.draw + self.stride * draw
+        return replace(self, draw=mark, stride=self.stride * DRAWS, temperature=heat)
 
     def inside(self, part: str) -> "Steps":
         """The steps of a part."""
