@@ -47,6 +47,10 @@ class Optimism:
         """The score without its optimism."""
         return self.score - self.optimism
 
+    def to_json(self) -> dict[str, object]:
+        """The optimism as plain JSON."""
+        return {**vars(self), "expected": self.expected}
+
 
 def optimism(scores: Sequence[Sequence[float | None]], *, seed: int = 0) -> Optimism:
     """The optimism of the best of K candidates from each one's score of each example: [K, n].

@@ -5,7 +5,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from afina.evaluation.compare import Comparison, ComparisonRow, Verdict
+from afina.evaluation.compare import Comparison, Verdict
+from afina.evaluation.comparison_row import ComparisonRow
 
 NOTHING = "–"
 

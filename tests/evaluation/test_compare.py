@@ -52,16 +52,21 @@ def comparison(entries: list[Entry], accuracy: Metric) -> Comparison:
 
 def test_the_json_has_exactly_these_keys(comparison: Comparison) -> None:
     found = comparison.to_json()
-    assert set(found) == {"task", "metric", "split", "rows", "verdicts", "test_openings"}
+    needed = {"task", "metric", "split", "rows", "verdicts", "test_openings"}
+    more = {"curves", "crossings", "break_even", "changes", "choice"}
+    assert set(found) == needed | more
     rows, verdicts = found["rows"], found["verdicts"]
     assert isinstance(rows, list)
     assert isinstance(verdicts, list)
-    needed = (
+    columns = (
         "method model seeds score low high n missing seconds calls tokens cost latency_ms "
         "parameters run"
     ).split()
     for row in rows:
-        assert list(row) == [*needed, "seed_deviation", "complete", "error"]
+        assert list(row)[: len(columns) + 3] == [*columns, "seed_deviation", "complete", "error"]
+        assert list(row)[len(columns) + 3 :] == [
+            *("examples", "bytes", "tuning", "evaluation", "each_answer", "variance")
+        ]
         assert list(row["latency_ms"]) == ["p50", "p95"]
     for verdict in verdicts:
         assert list(verdict) == ["a", "b", "difference", "low", "high", "p", "verdict"]
@@ -217,3 +222,64 @@ def test_the_page_s_examples_run() -> None:
     result = doctest.testfile(str(page), module_relative=False)
     assert result.failed == 0
     assert result.attempted > 0
+
+
+def test_the_examples_fixed_and_broken_are_beside_the_first_row(comparison: Comparison) -> None:
+    (found,) = comparison.changes
+    assert (found.a, found.b, found.broken) == ("majority", "prompt-tuning", ())
+    assert found.fixed == tuple(f"x{n}" for n in range(50, 92))
+
+
+def test_the_best_of_the_rows_is_hardly_flattered_where_it_is_far_ahead(
+    comparison: Comparison,
+) -> None:
+    assert comparison.choice is not None
+    assert (comparison.choice.best, comparison.choice.sure) == (1, 1.0)
+    assert comparison.choice.optimism < 0.02
+
+
+def test_a_metric_of_the_whole_has_no_optimism(macro_f1: Metric, make_report: MakeReport) -> None:
+    made = [
+        Entry(name, "x", (0,), (make_report(macro_f1, WANTED, right(count)),))
+        for name, count in (("a", 50), ("b", 70))
+    ]
+    assert compare(made, macro_f1, task="mr", resamples=10).choice is None
+
+
+def test_parts_of_train_make_curves_and_no_rows(accuracy: Metric, make_report: MakeReport) -> None:
+    def entry(method: str, examples: int, count: int) -> Entry:
+        report = make_report(accuracy, WANTED, right(count))
+        return Entry(method, "x", (0,), (report,), (f"{method}-{examples}",), examples=examples)
+
+    whole = [entry("rag", 256, 70), entry("copro", 256, 80)]
+    parts = [entry("rag", 16, 69), entry("copro", 16, 40)]
+    found = compare(whole, accuracy, task="mr", smaller=parts, resamples=100)
+    assert [row.label for row in found.rows] == ["rag", "copro"]
+    assert len(found.verdicts) == 1
+    assert [[point.examples for point in curve.points] for curve in found.curves] == [[16, 256]] * 2
+    assert found.curves[1].points[0].runs == ("copro-16",)
+    (crossing,) = found.crossings
+    assert (crossing.a, crossing.b) == ("rag", "copro")
+    assert 16 < crossing.examples < 256
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_the_break_even_is_of_the_two_best(accuracy: Metric, make_report: MakeReport) -> None:
+    entries = [
+        Entry("majority", "x", (0,), (make_report(accuracy, WANTED, right(50)),)),
+        Entry("few-shot", "x", (0,), (make_report(accuracy, WANTED, right(80)),)),
+        Entry(
+            "copro",
+            "x",
+            (0, 1),
+            tuple(
+                make_report(accuracy, WANTED, right(90), usage=Usage(100, 1, 0.1)) for _ in range(2)
+            ),
+            tuning_usage=Usage(9, 9, 8.0),
+        ),
+    ]
+    even = compare(entries, accuracy, task="mr", resamples=10).break_even
+    assert even is not None
+    assert (even.unit, even.first.label, even.second.label) == ("cost", "few-shot", "copro")
+    # One seed's tuning is 4.0; an answer costs 0.005 against 0.001.
+    assert even.calls == pytest.approx(1000)

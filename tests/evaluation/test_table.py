@@ -5,7 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from afina.evaluation.compare import Comparison, ComparisonRow, Verdict
+from afina.evaluation.compare import Comparison, Verdict
+from afina.evaluation.comparison_row import ComparisonRow
+from afina.evaluation.cost import Each
 from afina.evaluation.table import comparison_table, decimal, short
 from afina.solver import Usage
 
@@ -31,6 +33,7 @@ def row(**changes: object) -> ComparisonRow:
         "latency_p95_ms": 1250.0,
         "parameters": 66_000_000,
         "runs": ("a", "b", "c"),
+        "each": Each(1.0, 10.0, 0.001, 0.012),
     }
     return ComparisonRow(**{**values, **changes})  # type: ignore[arg-type]
 
