@@ -85,6 +85,22 @@ def begin(backbone: Backbone, rows: Sequence[Tokens], injections: Injections) ->
     )
 
 
+def answer_logits(
+    backbone: Backbone, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+) -> Tensor:
+    """What a model says of all words where a target's tokens stand, in turn: ``[B, W, V]``.
+
+    Raises:
+        ModelError: the model is an encoder, which writes nothing.
+    """
+    match backbone:
+        case Decoder() | EncoderDecoder():
+            return backbone.logits(rows, targets, injections)
+    raise ModelError(
+        f"{backbone.frozen.name} is an encoder and writes nothing; use a decoder or encoder-decoder"
+    )
+
+
 def with_precision(backbone: Backbone, precision: str) -> Backbone:
     """The same frozen model, computing as a prompt was tuned: float32 or bfloat16."""
     frozen = backbone.frozen

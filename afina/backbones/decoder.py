@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from afina.backbones.attention import Front, Fronts, Kept, Pass
@@ -92,15 +92,22 @@ class Decoder:
         self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
     ) -> Float[Tensor, "B W"]:
         """The same token by token, right-padded with zeros."""
-        whole = [[*row, *target] for row, target in zip(rows, targets, strict=True)]
-        batch = self._batch([row[:-1] for row in whole], injections)
-        width = max(len(target) for target in targets)
-        logits = self._logits(batch, keep=width)  # [B, width, V]
-        wanted, _ = padded(targets, -100, left=True, device=logits.device)
-        found = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
-        lengths = torch.tensor([len(target) for target in targets], device=found.device)
-        order = torch.arange(width, device=found.device) - lengths[:, None]  # to the left's side
-        return -found.view(wanted.shape).gather(1, order % width)
+        scores = self._target_logits(rows, targets, injections)
+        wanted, _ = padded(targets, -100, left=True, device=scores.device)
+        found = F.cross_entropy(scores.flatten(0, 1), wanted.flatten(), reduction="none")
+        order = to_the_left(targets, found.device)
+        return -found.view(wanted.shape).gather(1, order)
+
+    def logits(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W V"]:
+        """What the model says of all words where a target's tokens stand, in turn.
+
+        Behind a target that is shorter than the longest, numbers follow that mean nothing.
+        """
+        scores = self._target_logits(rows, targets, injections)
+        order = to_the_left(targets, scores.device)
+        return scores.gather(1, order[:, :, None].expand_as(scores))
 
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
@@ -130,6 +137,14 @@ class Decoder:
         with torch.no_grad():
             batch = self._batch(rows, injections)
         return read(self.frozen, rows, batch)
+
+    def _target_logits(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W V"]:
+        """What is said where targets stand, each at the right end of its row."""
+        whole = [[*row, *target] for row, target in zip(rows, targets, strict=True)]
+        batch = self._batch([row[:-1] for row in whole], injections)
+        return self._logits(batch, keep=max(len(target) for target in targets))
 
     @cached_property
     def _sites(self) -> tuple[Site, ...]:
@@ -259,6 +274,13 @@ class Decoder:
         rest = Batch({"input_ids": ids}, real, positions, read)
         scores = self._logits(rest, keep=0).log_softmax(dim=-1)  # [B, n-1, V]; 0 keeps all
         return scores.gather(2, tokens[1:].expand(rows, -1)[:, :, None])[:, :, 0].sum(dim=1)
+
+
+def to_the_left(targets: Sequence[Tokens], device: torch.device) -> Int[Tensor, "B W"]:
+    """From places counted from a target's beginning to those in rows that end with it."""
+    lengths = torch.tensor([len(target) for target in targets], device=device)
+    width = max(len(target) for target in targets)
+    return (torch.arange(width, device=device) - lengths[:, None]) % width
 
 
 def _extend(batch: Batch, kept: Sequence[Kept]) -> Fronts:

@@ -97,6 +97,15 @@ class EncoderDecoder:
         """The same token by token, right-padded with zeros."""
         return self._likelihood(self._read(rows, injections), targets)
 
+    def logits(
+        self, rows: Sequence[Tokens], targets: Sequence[Tokens], injections: Injections
+    ) -> Float[Tensor, "B W V"]:
+        """What the model says of all words where a target's tokens stand, in turn.
+
+        Behind a target that is shorter than the longest, numbers follow that mean nothing.
+        """
+        return self._target_logits(self._read(rows, injections), targets)
+
     def choose(
         self, rows: Sequence[Tokens], labels: Sequence[Tokens], injections: Injections
     ) -> Float[Tensor, "B C"]:
@@ -166,13 +175,17 @@ class EncoderDecoder:
             )
 
     def _likelihood(self, read: Written, targets: Sequence[Tokens]) -> Float[Tensor, "B W"]:
-        inputs = [[self._start, *target[:-1]] for target in targets]
-        ids, _ = padded(inputs, self.frozen.pad, device=read.states.device)
-        logits = self._decode(read, ids, cache=None, use_cache=False).logits.float()  # [B, T, V]
+        logits = self._target_logits(read, targets)
         wanted, real = padded(targets, 0, device=logits.device)
-        found = logits.log_softmax(dim=-1).gather(2, wanted[:, :, None])[:, :, 0]  # [B, T]
+        found = logits.log_softmax(dim=-1).gather(2, wanted[:, :, None])[:, :, 0]  # [B, W]
         kept: Tensor = found * real
         return kept
+
+    def _target_logits(self, read: Written, targets: Sequence[Tokens]) -> Float[Tensor, "B W V"]:
+        inputs = [[self._start, *target[:-1]] for target in targets]
+        ids, _ = padded(inputs, self.frozen.pad, device=read.states.device)
+        logits: Tensor = self._decode(read, ids, cache=None, use_cache=False).logits
+        return logits.float()
 
     def _kept(self, text: Tokens, answer: Tokens = ()) -> tuple[list[Kept], list[Kept]]:
         """What the encoder's and the decoder's attention keep of a text and an answer."""

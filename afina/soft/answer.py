@@ -21,18 +21,23 @@ Answered = tuple[Value, dict[str, object]]  # a value and its evidence
 
 
 @runtime_checkable
-class Answer(Protocol):
-    """From rows and their injections to a loss, or to values with evidence.
+class Objective(Protocol):
+    """From rows and their injections to a loss.
 
     What the frozen model says is gathered for a whole batch, whichever learners its rows belong
-    to; each learner's own answer then makes a loss of its own rows.
+    to; each learner's own objective then makes a loss of its own rows.
     """
 
     def gather(self, backbone: Backbone, rows: Sequence[Read], injections: Injections) -> Tensor:
-        """What the frozen model says, a row a row; no parameter of the answer has part in it."""
+        """What the frozen model says, a row a row; no parameter of the objective has part in it."""
 
     def loss(self, gathered: Tensor, rows: Sequence[Read]) -> Tensor:
         """What training lowers, a scalar: the mean over what is wanted of the rows."""
+
+
+@runtime_checkable
+class Answer(Objective, Protocol):
+    """An objective that also answers: values with evidence."""
 
     def answer(
         self, backbone: Backbone, rows: Sequence[Read], injections: Injections

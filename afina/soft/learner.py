@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from afina.backbones.backbone import Backbone
 from afina.backbones.injection import Injection
-from afina.soft.answer import Answer
+from afina.soft.answer import Objective
 from afina.soft.reading import Read
 
 ROWS = 32  # that fill a pass on a processor: more gain nothing, see benchmarks/together.md
@@ -34,7 +34,7 @@ class Group:
 
 
 class Learner(nn.Module):
-    """A prompt and its answer; the backbone is held beside them, not as a part."""
+    """A prompt and what it is trained for; the backbone is held beside them, not as a part."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Learner(nn.Module):
     ) -> None:
         super().__init__()
         assert isinstance(prompt, SoftPrompt)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Objective)
         self.backbone = backbone
         self.prompt = prompt
         self.answer = answer
@@ -64,7 +64,7 @@ class Learner(nn.Module):
     def loss(self, rows: Sequence[Read]) -> Tensor:
         """The loss of a batch; the prompt is made once for all its rows."""
         assert isinstance(self.prompt, SoftPrompt)
-        assert isinstance(self.answer, Answer)
+        assert isinstance(self.answer, Objective)
         injections = [self.prompt.injection()] * len(rows)
         return self.answer.loss(self.answer.gather(self.backbone, rows, injections), rows)
 
@@ -102,7 +102,7 @@ def _passes(batches: Sequence[Sequence[Read]], room: int) -> list[list[int]]:
 
 def _in_one_pass(batches: Sequence[tuple[Learner, Sequence[Read]]]) -> list[Tensor]:
     first = batches[0][0]
-    assert isinstance(first.answer, Answer)
+    assert isinstance(first.answer, Objective)
     rows = [row for _, batch in batches for row in batch]
     injections: list[Injection] = []
     for learner, batch in batches:
@@ -112,6 +112,6 @@ def _in_one_pass(batches: Sequence[tuple[Learner, Sequence[Read]]]) -> list[Tens
     parts = gathered.split([len(batch) for _, batch in batches])
     losses = []
     for (learner, batch), part in zip(batches, parts, strict=True):
-        assert isinstance(learner.answer, Answer)
+        assert isinstance(learner.answer, Objective)
         losses.append(learner.answer.loss(part, batch))
     return losses

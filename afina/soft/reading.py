@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Float, Int
+from torch import Tensor
+
 from afina.backbones.frozen import Frozen
 from afina.errors import InputError
 from afina.solver import Value, Values
@@ -30,6 +33,14 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Likely:
+    """What a model found likeliest at each place of a row's target: tokens and probabilities."""
+
+    tokens: Int[Tensor, "W k"]
+    shares: Float[Tensor, "W k"]
+
+
+@dataclass(frozen=True)
 class Read:
     """A row of tokens, how many did not fit, and what is wanted of it.
 
@@ -41,7 +52,7 @@ class Read:
     target: list[int] = field(default_factory=list)
     label: int = -1
     number: float = 0.0
-    marks: Words | Passage | None = None
+    marks: Words | Passage | Likely | None = None
     windows: tuple["Read", ...] = ()
 
 
