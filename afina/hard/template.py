@@ -1,7 +1,8 @@
 """A template: text with fields, rendered by minijinja within limits; data is only ever a value.
 
-``{{ name }}`` is a field, ``{% if name %}`` and ``{% for item in name %}`` are blocks, and all else
-is text: braces of JSON, ``{0}``, ``${}`` and ``{#`` stand as they are.
+``{{ name }}`` is a field, ``{{ name as html }}`` one with ``& < > "`` as HTML writes them,
+``{% if name %}`` and ``{% for item in name %}`` are blocks, and all else is text: braces of JSON,
+``{0}``, ``${}`` and ``{#`` stand as they are.
 """
 
 from collections.abc import Iterable
@@ -81,7 +82,8 @@ templates have no attributes
             if name not in values:
                 raise InputError(f"expected the input {name!r}, came {', '.join(values) or 'none'}")
             context[written] = values[name]
-            context[f"{written}_text"] = whole(plain(values[name]))
+            text = whole(plain(values[name]))
+            context |= {f"{written}_text": text, f"{written}_html": html(text)}
         try:
             return ENVIRONMENT.render_str(self.parsed.source, None, **context)
         except TemplateError as error:
@@ -95,6 +97,12 @@ templates have no attributes
 def plain(value: Value) -> str:
     """A value as it stands in a prompt; the parts of a list with a space between them."""
     return " ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+
+
+def html(text: str) -> str:
+    """A text as mustache writes it: four characters as HTML's entities."""
+    text = text.replace("&", "&amp;").replace('"', "&quot;")
+    return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
 def whole(text: str) -> str:

@@ -49,7 +49,7 @@ class Parsed:
     """What minijinja renders: a source, the texts in it by name, the fields by name.
 
     A field ``f0`` that is written out is ``f0_text`` in the source, since minijinja writes some
-    values otherwise than Python.
+    values otherwise than Python; ``f0_html`` where its text stands as HTML.
     """
 
     source: str
@@ -164,11 +164,15 @@ def alone(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def shown(reader: Reader, tokens: list[Token], line: int) -> str:
-    """A field, or a text in quotes."""
+    """A field, plain or as HTML, or a text in quotes."""
     match tokens:
         case [Token("name", name)]:
             written = reader.field(name, line)
             return f"{written}_text" if written in reader.fields.values() else written
+        case [Token("name", name), Token("name", "as"), Token("name", "html")]:
+            written = reader.field(name, line)
+            if written in reader.fields.values():
+                return f"{written}_html"
         case [Token("text", text)]:
             return reader.words(text[1:-1])
     came = " ".join(token.text for token in tokens)

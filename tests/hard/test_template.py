@@ -188,6 +188,19 @@ def test_a_block_alone_on_its_line_takes_the_line_with_it() -> None:
     assert Template(text).render({"x": False}) == "a\n c\n\nd f\n"
 
 
+def test_a_field_may_stand_as_html() -> None:
+    """As mustache writes it: four characters, and no others."""
+    template = Template("{{ a as html }}|{{ a }}|{{ as as html }}")
+    values = {"a": "<b>&amp;\"'", "as": ["<", ">"]}
+    assert template.render(values) == "&lt;b&gt;&amp;amp;&quot;'|<b>&amp;\"'|&lt; &gt;"
+    assert template.names == ("a", "as")
+    for text in ("{{ a as text }}", "{{ 'a' as html }}", "{{ a html }}"):
+        with pytest.raises(InputError, match="line 1: expected one field's name or one text"):
+            Template(text)
+    with pytest.raises(InputError, match="came 'b as html'"):
+        Template("{% for b in a %}{{ b as html }}{% endfor %}")
+
+
 def test_values_of_nothing_are_written() -> None:
     """FAULTS 13."""
     values = {"a": 0, "b": 0.0, "c": False, "d": "", "e": ["x", ""]}
