@@ -1,0 +1,76 @@
+"""AdamW for tables and norms, Muon for the matrices between them; both as one.
+
+Muon: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; its steps are scaled to the
+size of Adam's, after Liu et al. 2025, https://arxiv.org/abs/2502.16982.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Muon, Optimizer
+
+DECAY = 0.1
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    """Several optimisers, each with the highest rate of its own, and their parameters' names."""
+
+    parts: tuple[Optimizer, ...]
+    rates: tuple[float, ...]
+    names: Mapping[Tensor, str]
+
+    @classmethod
+    def of(cls, model: nn.Module, *, rate: float, muon: bool) -> "Optimisers":
+        """Optimisers for all weights of a model."""
+        names = {weight: name for name, weight in model.named_parameters()}
+        tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+        inner = [each for each in names if each.ndim == 2 and each not in tables]
+        others = [each for each in names if each.ndim != 2 or each in tables]
+        betas = (0.9, 0.98)
+        if muon:
+            first: Optimizer = Muon(inner, rate, DECAY, adjust_lr_fn="match_rms_adamw")
+        else:
+            first = AdamW(inner, rate, betas, weight_decay=DECAY)
+        return cls((first, AdamW(others, rate, betas, weight_decay=0.0)), (rate, rate), names)
+
+    def step(self, share: float) -> None:
+        """One step at a share of the highest rates; gradients are cleared."""
+        nn.utils.clip_grad_norm_(list(self.names), 1.0)
+        for part, rate in zip(self.parts, self.rates, strict=True):
+            for group in part.param_groups:
+                group["lr"] = rate * share
+            part.step()
+            part.zero_grad()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What they remember, by weight."""
+        return {
+            f"{key}:{self.names[weight]}": value
+            for part in self.parts
+            for weight, state in part.state.items()
+            for key, value in state.items()
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Remember what ``tensors`` gave."""
+        weights = {name: weight for weight, name in self.names.items()}
+        owners = {
+            weight: part
+            for part in self.parts
+            for group in part.param_groups
+            for weight in group["params"]
+        }
+        for name, value in tensors.items():
+            key, _, of = name.partition(":")
+            weight = weights[of]
+            kept = value.clone() if key == "step" else value.to(weight.device).clone()
+            owners[weight].state[weight][key] = kept
+
+
+def seeded(seed: int) -> None:
+    """Make what follows the same on the same machine."""
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)

@@ -1,0 +1,216 @@
+"""Training a built-in model: ``python -m recipes.pretrain decoder --minutes 240 --threads 1``.
+
+The same command goes on where a run was stopped, and then gives the weights that it would have
+given without; what a step reads follows from the seed and its number alone.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from afina.disk import Disk, lock_folder
+from afina.training.checkpoint import Checkpoint, Checkpoints
+from recipes import decoder, encoder, seq2seq
+from recipes.optimiser import Optimisers, seeded
+from recipes.portion import SIZES, Portion, Size
+from recipes.prepare import DATA
+from recipes.schedule import SHARE, Schedule
+from recipes.stock import Stock
+
+RUNS = Path(__file__).parent / ".runs"
+LOG_STEPS = 20
+CHECK_STEPS = 500  # between two looks at what is kept for validation
+SAVE_SECONDS = 300
+
+Losses = Callable[[Any, Stock, np.random.Generator, Portion], dict[str, Tensor]]
+MODELS: dict[str, tuple[Callable[[Size], Any], Losses]] = {
+    "decoder": (decoder.made, decoder.losses),
+    "encoder": (encoder.made, encoder.losses),
+    "seq2seq": (seq2seq.made, seq2seq.losses),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What fixes a run's weights, with the data and the machine."""
+
+    model: str
+    size: str = "middle"
+    seed: int = 0
+    rate: float = 3e-3
+    muon: bool = True
+    talks: float = 1.0  # weight of the talks' loss beside the text's
+    portion: Portion = field(default_factory=Portion)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a run is."""
+
+    step: int = 0
+    seconds: float = 0.0
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+def pretrain(
+    plan: Plan,
+    stock: Stock,
+    folder: Path,
+    *,
+    steps: int | None = None,
+    minutes: float = 0.0,
+    stop_after: int | None = None,
+    device: str = "cpu",
+) -> Any:
+    """Train until the steps are done or the minutes are over; the model is given back.
+
+    ``stop_after`` steps of this session it is left unfinished, as a killed run is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        seeded(plan.seed)
+        make, losses = MODELS[plan.model]
+        model = make(SIZES[plan.size]).to(device).train()
+        optimisers = Optimisers.of(model, rate=plan.rate, muon=plan.muon)
+        checkpoints = Checkpoints(folder, Disk())
+        place = Place(schedule=Schedule(steps))
+        if found := checkpoints.load():
+            place = restored(found, plan, model, optimisers)
+        session = Session(plan, stock, folder, model, optimisers, checkpoints, losses)
+        session.run(place, minutes=minutes, stop_after=stop_after)
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that a run has in hand."""
+
+    plan: Plan
+    stock: Stock
+    folder: Path
+    model: Any
+    optimisers: Optimisers
+    checkpoints: Checkpoints
+    losses: Losses
+
+    def run(self, place: Place, *, minutes: float, stop_after: int | None) -> None:
+        """Step after step, with a log, checks and checkpoints between."""
+        last = None if stop_after is None else place.step + stop_after
+        clock = saved = time.monotonic()
+        while place.step != place.schedule.end and place.step != last:
+            found = self.step(place)
+            now = time.monotonic()
+            place = replace(place, step=place.step + 1, seconds=place.seconds + now - clock)
+            clock = now
+            if place.schedule.end is None and place.seconds > 60 * minutes * (1 - SHARE):
+                place = replace(place, schedule=place.schedule.ending(place.step))
+            if place.step % LOG_STEPS == 0 or place.step == place.schedule.end:
+                self.note(place, found)
+            if now - saved > SAVE_SECONDS or place.step == place.schedule.end:
+                self.save(place)
+                saved = now
+
+    def step(self, place: Place) -> dict[str, Tensor]:
+        """One step of the optimisers."""
+        draw = np.random.default_rng([self.plan.seed, place.step])
+        with mixed(self.model):
+            found = self.losses(self.model, self.stock, draw, self.plan.portion)
+        (found["text"] + self.plan.talks * found["talks"]).backward()
+        self.optimisers.step(place.schedule.rate(place.step))
+        return found
+
+    def note(self, place: Place, found: dict[str, Tensor]) -> None:
+        """A line of the log; at times with losses on what is never trained on."""
+        line: dict[str, object] = {
+            "step": place.step,
+            "tokens": place.step * self.plan.portion.tokens,
+            "seconds": round(place.seconds, 1),
+            "rate": round(self.plan.rate * place.schedule.rate(place.step - 1), 6),
+            **{name: round(loss.item(), 4) for name, loss in found.items()},
+        }
+        if place.step % CHECK_STEPS == 0 or place.step == place.schedule.end:
+            line["kept"] = self.check()
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def check(self) -> dict[str, float]:
+        """Mean losses on the kept part of the stock, always the same."""
+        kept = self.stock.kept
+        totals: dict[str, float] = {}
+        with torch.no_grad(), mixed(self.model.eval()):
+            for number in range(4):
+                draw = np.random.default_rng(number)
+                for name, loss in self.losses(self.model, kept, draw, Portion()).items():
+                    totals[name] = totals.get(name, 0.0) + loss.item() / 4
+        self.model.train()
+        return {name: round(total, 4) for name, total in totals.items()}
+
+    def save(self, place: Place) -> None:
+        """Keep all that going on needs."""
+        weights = {f"weight:{name}": each.detach() for name, each in self.model.named_parameters()}
+        facts = {"plan": asdict(self.plan), **asdict(place)}
+        self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
+
+
+def restored(found: Checkpoint, plan: Plan, model: Any, optimisers: Optimisers) -> Place:
+    """Put a checkpoint's weights and memories back, and say where it was."""
+    facts = found.facts
+    if facts["plan"] != asdict(plan):
+        raise SystemExit(f"{found.path.parent} holds a run of another plan: {facts['plan']}")
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(found.tensors[f"weight:{name}"])
+    memories = {
+        name: value for name, value in found.tensors.items() if not name.startswith("weight:")
+    }
+    optimisers.restore(memories)
+    return Place(facts["step"], facts["seconds"], Schedule(**facts["schedule"]))
+
+
+def mixed(model: Any) -> torch.autocast:
+    """Products in bfloat16 where the machine has it; the weights stay in float32."""
+    cpu = model.device.type == "cpu"
+    able = torch.cpu._is_avx512_bf16_supported() if cpu else torch.cuda.is_bf16_supported()
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=able)
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=sorted(MODELS))
+    parser.add_argument("--size", choices=sorted(SIZES), default="middle")
+    parser.add_argument("--minutes", type=float, default=240.0, help="all sessions together")
+    parser.add_argument("--steps", type=int, help="in place of minutes")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--adamw", action="store_true", help="in place of Muon")
+    parser.add_argument("--talks", type=float, default=Plan.talks, help="weight of the talks")
+    parser.add_argument("--run", help="name of the run's folder under recipes/.runs")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--device", default="cpu")
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
+    plan = Plan(told.model, told.size, told.seed, told.rate, not told.adamw, told.talks)
+    folder = RUNS / (told.run or f"{told.model}-{told.size}-{told.seed}")
+    pretrain(
+        plan,
+        Stock.at(told.data),
+        folder,
+        steps=told.steps,
+        minutes=told.minutes,
+        device=told.device,
+    )
+    print(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Pretraining: a stopped run goes on to the same weights, and each kind of model learns."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recipes import portion, pretrain
+from recipes.pretrain import MODELS, Plan
+from recipes.stock import Stock
+from recipes.vocabulary import ASSISTANT, END, START, USER
+
+SMALL = portion.Portion(text_rows=4, text_places=48, talk_rows=2, talk_places=96)
+
+
+@pytest.fixture(autouse=True)
+def tiny_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(portion.SIZES, "tiny", portion.Size(width=32, layers=2, heads=2, inner=48))
+
+
+def counting_stock() -> Stock:
+    """Text that counts up, and conversations whose answer is the number that was said."""
+    text = np.array([100 + place % 50 for place in range(5000)], dtype=np.uint16)
+    one = [[START, USER, 100 + n, ASSISTANT, 100 + n, END] for n in range(50)] * 24
+    return Stock(text, text[:600], np.array(one, dtype=np.uint16).ravel(), np.arange(1201) * 6)
+
+
+def trained(plan: Plan, folder: Path, steps: int, stop_after: int | None = None) -> dict:
+    with torch.random.fork_rng():
+        model = pretrain.pretrain(
+            plan, counting_stock(), folder, steps=steps, stop_after=stop_after
+        )
+    torch.use_deterministic_algorithms(False)
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("muon", [True, False])
+def test_stopped_and_resumed_gives_the_weights_of_a_run_without_stop(
+    model: str, muon: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrain, "SAVE_SECONDS", 0.0)
+    plan = Plan(model, "tiny", muon=muon, portion=SMALL)
+    whole = trained(plan, tmp_path / "whole", 7)
+    for stop in (3, 2, None):
+        parts = trained(plan, tmp_path / "parts", 7, stop)
+    assert whole.keys() == parts.keys()
+    for name, weight in whole.items():
+        assert torch.equal(weight, parts[name]), name
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_a_model_learns_what_follows(model: str, tmp_path: Path) -> None:
+    plan = Plan(model, "tiny", rate=2e-2, portion=SMALL)
+    trained(plan, tmp_path, 160)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    first, last = lines[0], lines[-1]
+    assert last["step"] == 160
+    assert last["rate"] < first["rate"]
+    assert last["text"] < first["text"] / 2
+    assert last["kept"]["talks"] < first["talks"] / 2
+
+
+def test_another_plan_does_not_go_on_from_a_run(tmp_path: Path) -> None:
+    trained(Plan("decoder", "tiny", portion=SMALL), tmp_path, 2)
+    with pytest.raises(SystemExit, match="run of another plan"):
+        trained(Plan("decoder", "tiny", seed=1, portion=SMALL), tmp_path, 2)
