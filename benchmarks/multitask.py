@@ -57,7 +57,7 @@ class Plan:
     table: Path
     sizes: tuple[int, ...] = (16, 64, 256)
     seeds: int = 5
-    rows: int | None = 2500  # train and dev rows of a source at most; None: all
+    rows: int | None = 1500  # train and dev rows of a source at most; None: all
     epochs: int = 2  # passes of each teacher and of the shared prompt
     train: TrainSettings = field(default_factory=TrainSettings)  # of a target
     scored: int | None = None  # dev rows scored; None: all but the pool

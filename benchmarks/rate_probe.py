@@ -25,7 +25,7 @@ from benchmarks.soft_methods import CASES, cut, score
 
 TABLE = HERE / "rate_probe.md"
 RUNS = HERE / ".runs" / "rate_probe"
-TASKS = ("mr", "wikigold", "banking77")
+TASKS = ("mr", "wikigold")
 TRAIN = 1000  # rows
 METHODS = ("prompt-tuning", "p-tuning-v2")
 NOTE = (

@@ -37,7 +37,7 @@ TUNED = (*SOFT, "full-fine-tuning")
 ALL = ("linear-probe", *TUNED)
 STORYTELLER = str(SHARED / "model_babyllama_tok361" / "hf")
 WRITTEN = {"p-tuning-v2": {"answer": "text"}}  # its own answer is a head
-SHORT = {"epochs": 4, "checks": 1}
+SHORT = {"epochs": 3, "checks": 1}
 SEEDS = range(3)
 NOTE = (
     "Every method has the same train and dev rows: the first of the task's own, shuffled by seed "
@@ -69,10 +69,10 @@ CASES = {
     "mr": Case("mr", 2000, 600),
     "snips": Case("snips", 2000, 600, settings={"epochs": 4}),
     "banking77": Case("banking77", 2000, 600, settings={"epochs": 4}),
-    "faquad": Case("faquad", 400, 600, methods=TUNED, settings={"epochs": 3}),
+    "faquad": Case("faquad", 300, 600, methods=TUNED, settings={"epochs": 3}),
     "squadshifts": Case("squadshifts", 500, 200, methods=TUNED, settings={"epochs": 3}),
-    "e2e_nlg": Case("e2e_nlg", 1000, 100, STORIES, TUNED, SHORT, WRITTEN),
-    "e2e_nlg-babyllama": Case("e2e_nlg", 1000, 100, STORYTELLER, TUNED, SHORT, WRITTEN),
+    "e2e_nlg": Case("e2e_nlg", 500, 60, STORIES, TUNED, SHORT, WRITTEN),
+    "e2e_nlg-babyllama": Case("e2e_nlg", 500, 60, STORYTELLER, TUNED, SHORT, WRITTEN),
 }
 
 
