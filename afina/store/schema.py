@@ -84,6 +84,32 @@ MIGRATIONS = (
         CREATE INDEX openings_of_a_task ON openings (task_digest)
         """,
     ),
+    (
+        """
+        CREATE TABLE prompts (
+            run TEXT NOT NULL REFERENCES runs (name) ON DELETE CASCADE,
+            name TEXT NOT NULL,  -- in the run's program
+            digest TEXT NOT NULL,
+            parent TEXT,  -- the digest of the prompt it was made from
+            message TEXT NOT NULL,
+            created TEXT NOT NULL,
+            content TEXT NOT NULL,  -- JSON
+            PRIMARY KEY (run, name)
+        )
+        """,
+        """
+        CREATE TABLE aliases (
+            number INTEGER PRIMARY KEY,
+            alias TEXT NOT NULL,
+            run TEXT NOT NULL REFERENCES runs (name),
+            moved TEXT NOT NULL,
+            left_at TEXT  -- when it was moved back from there
+        )
+        """,
+        """
+        CREATE INDEX places_of_an_alias ON aliases (alias, number)
+        """,
+    ),
 )
 
 

@@ -67,6 +67,8 @@ class Store:
         with self.transaction() as connection:
             if row_of(connection, run.name) is not None:
                 raise InputError(f"expected a new run, came {run.name!r}, which there is already")
+            if aliased(connection, run.name) is not None:
+                raise InputError(f"expected a new run, came {run.name!r}, which is an alias")
             make_folder(folder)
             columns = run_columns(run, created, self.kept(folder))
             connection.execute(
@@ -95,12 +97,12 @@ class Store:
             )
 
     def run(self, name: str) -> Run:
-        """The run of this name, or the only one whose name begins so.
+        """The run of this name or alias, or the only one whose name begins so.
 
         Raises: InputError, with the nearest name, where there is none or several.
         """
         with self.transaction() as connection:
-            row = row_of(connection, name)
+            row = row_of(connection, name) or row_of(connection, aliased(connection, name) or "")
             if row is None:
                 names = [found["name"] for found in connection.execute("SELECT name FROM runs")]
                 row = row_of(connection, full_name(name, names))
@@ -206,6 +208,15 @@ def row_of(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
         "SELECT * FROM runs WHERE name = ?", (name,)
     ).fetchone()
     return row
+
+
+def aliased(connection: sqlite3.Connection, alias: str) -> str | None:
+    """The name of the run that an alias stands for."""
+    row = connection.execute(
+        "SELECT run FROM aliases WHERE alias = ? AND left_at IS NULL ORDER BY number DESC LIMIT 1",
+        (alias,),
+    ).fetchone()
+    return None if row is None else str(row["run"])
 
 
 def openings_of(connection: sqlite3.Connection, task_digest: str) -> int:

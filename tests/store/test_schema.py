@@ -43,13 +43,13 @@ def openings(path: Path) -> int:
 def test_migrations_are_never_edited() -> None:
     """Add a migration and its digest; a digest that is here stays."""
     digests = [hashlib.sha256("".join(part).encode()).hexdigest()[:16] for part in MIGRATIONS]
-    assert digests == ["468c67669ae80a79"]
+    assert digests == ["468c67669ae80a79", "1f4113c1fc642336"]
 
 
 def test_a_new_database_is_ours_and_logs_ahead(path: Path) -> None:
     with transaction(path) as connection:
         names = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master")}
-        assert {"runs", "reports", "predictions", "openings"} <= names
+        assert {"runs", "reports", "predictions", "openings", "prompts", "aliases"} <= names
         for pragma, value in (
             ("application_id", APPLICATION),
             ("user_version", len(MIGRATIONS)),
@@ -79,7 +79,7 @@ def test_an_older_database_is_brought_up_to_date(
     )
     with transaction(path) as connection:
         assert connection.execute("SELECT note FROM openings").fetchone()["note"] is None
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -91,7 +91,7 @@ def test_a_migration_that_fails_changes_nothing(
         with pytest.raises(ArtefactError), transaction(path):
             pass
     with transaction(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+        assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
         assert not connection.execute("SELECT * FROM sqlite_master WHERE name = 'extra'").fetchall()
 
 
@@ -100,7 +100,7 @@ def test_a_newer_afina_s_database_is_refused(path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     before = path.read_bytes()
     with pytest.raises(
-        MismatchError, match=r"store.db: expected a store of version 1 or older, came 99"
+        MismatchError, match=r"store.db: expected a store of version 2 or older, came 99"
     ):
         openings(path)
     assert path.read_bytes() == before
