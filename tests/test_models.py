@@ -14,7 +14,7 @@ from afina.lm.remote import RemoteLM
 from afina.lm.reply import Reply
 from afina.lm.request import Message, Request
 from afina.lm.scripted import ScriptedLM
-from afina.models import Models, load_lm
+from afina.models import Models, load_embedding, load_lm
 from tests.folders import model_folder
 
 HELLO = Request((Message("user", "Hello"),), max_tokens=2)
@@ -34,6 +34,24 @@ def test_a_model_at_an_endpoint_needs_an_address_that_may_be_asked() -> None:
         load_lm("openai:some-model")
     with pytest.raises(ModelError, match="expected a model such as openai:NAME"):
         load_lm("openai:", key="secret-secret")
+
+
+def test_vectors_are_of_a_backbone_here_or_of_an_endpoint() -> None:
+    here = load_embedding(model_folder("bert"))
+    assert here.embed(["a good film", "bad"]).shape == (2, 32)
+    assert Models().embedding(model_folder("bert")).digest == here.digest
+    remote = load_embedding("openai:tiny", base_url="http://localhost:1/v1")
+    again = load_embedding("openai:tiny", base_url="http://localhost:1/v1")
+    assert remote.digest == again.digest
+    for name, url in (
+        ("openai:tiny", "http://localhost:2/v1"),
+        ("openai:x", "http://localhost:1/v1"),
+    ):
+        assert load_embedding(name, base_url=url).digest != remote.digest
+    with pytest.raises(InputError, match="expected a key"):
+        Models().embedding("openai:tiny")
+    with pytest.raises(ModelError, match="a model such as openai:NAME, got 'openai:'"):
+        load_embedding("openai:", key="secret-secret")
 
 
 def test_a_price_of_the_table_is_the_model_s(tmp_path: Path) -> None:
