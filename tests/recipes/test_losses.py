@@ -1,0 +1,84 @@
+"""The losses that are trained on, beside what transformers computes from the same rows."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from recipes import decoder, encoder, seq2seq
+from recipes.portion import Size
+from recipes.stock import Stock
+from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, MASK, PAD, START, USER
+
+TINY = Size(width=32, layers=2, heads=2, inner=48)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def test_a_conversation_in_a_packed_row_costs_what_it_costs_alone() -> None:
+    model = decoder.made(TINY).eval()
+    one = [START, USER, 50, 51, ASSISTANT, 60, END]
+    two = [START, USER, 70, ASSISTANT, 80, 81, END]
+    packed = np.array([[*one, *two, PAD, PAD]], dtype=np.uint16)
+    wanted = np.zeros(packed.shape, dtype=bool)
+    wanted[0, 11:14] = True  # the second's answer
+    ids = torch.tensor([two])
+    labels = torch.where(torch.arange(7) >= 4, ids, -100)
+    alone = model(input_ids=ids, labels=labels).loss
+    assert decoder.loss_of(model, packed, wanted).item() == pytest.approx(alone.item(), abs=1e-5)
+
+
+def test_an_encoder_decoders_loss_is_that_of_its_own_head() -> None:
+    model = seq2seq.made(TINY).eval()
+    read, written = [USER, 50, 51, ASSISTANT, END], [60, 61, 62, END]
+    short = (np.array([70, END]), np.array([80, END]))
+    both = seq2seq.loss_of(model, [(np.array(read), np.array(written)), short])
+    losses = [
+        model(input_ids=torch.tensor([list(x)]), labels=torch.tensor([list(y)])).loss * len(y)
+        for x, y in ((read, written), short)
+    ]
+    assert both.item() == pytest.approx(sum(losses).item() / 6, abs=1e-5)
+
+
+def test_spans_put_back_into_their_gaps_give_the_text() -> None:
+    text = np.arange(100, 355, dtype=np.uint16)
+    for seed in range(20):
+        read, written = seq2seq.corrupted(text, np.random.default_rng(seed))
+        spans: dict[int, list[int]] = {}
+        for each in written[:-1]:
+            if each < 100:
+                spans[int(each)] = []
+            else:
+                spans[max(spans)].append(int(each))
+        whole = [x for each in read[:-1] for x in spans.get(int(each), [int(each)])]
+        assert whole == text.tolist()
+        assert min(spans) == FIRST_GAP
+        assert read[-1] == written[-1] == END
+
+
+def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:
+    model = encoder.made(TINY).eval()
+    rows = np.array([[START, 50, 51, 52, END, PAD]], dtype=np.uint16)
+    shares = np.array([[1.0, 0.0, 1.0, 0.0, 1.0, 1.0]])
+    seen = {
+        round(encoder.loss_of(model, rows, np.random.default_rng(seed), shares).item(), 4)
+        for seed in range(40)
+    }
+    ids = torch.tensor([[START, 50, MASK, 52, END]])
+    masked = F.cross_entropy(model(input_ids=ids).logits[:, 2], torch.tensor([51]))
+    kept = F.cross_entropy(
+        model(input_ids=torch.tensor([[START, 50, 51, 52, END]])).logits[:, 2], torch.tensor([51])
+    )
+    assert {round(masked.item(), 4), round(kept.item(), 4)} <= seen
+    assert 2 < len(seen) < 15  # the others are words in its place
+
+
+def test_a_talk_reaches_an_encoder_without_marks_and_its_answers_are_known() -> None:
+    talk = [START, USER, 50, ASSISTANT, 60, END]
+    stock = Stock(np.zeros(1), np.zeros(1), np.array(talk * 2), np.array([0, 6, 12]), last=0)
+    rows, answered = encoder.plain_talks(stock, np.random.default_rng(0), 1, 8)
+    assert rows.tolist() == [[START, 50, 60, END, PAD, PAD, PAD, PAD]]
+    assert rows[answered].tolist() == [60]
