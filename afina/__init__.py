@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import load_backbone as load_backbone
+    from afina.comparing import compare as compare
     from afina.evaluation.evaluate import evaluate as evaluate
     from afina.models import load_lm as load_lm
     from afina.task.example import Example as Example
     from afina.task.signature import Signature as Signature
     from afina.task.task import Task as Task
     from afina.task.task import load_task as load_task
-    from afina.tuning import compare as compare
     from afina.tuning import load as load
     from afina.tuning import tune as tune
 
@@ -27,7 +27,7 @@ ADDRESSES = {
     "load_backbone": "afina.backbones.backbone",
     "tune": "afina.tuning",
     "evaluate": "afina.evaluation.evaluate",
-    "compare": "afina.tuning",
+    "compare": "afina.comparing",
     "load": "afina.tuning",
 }
 __version__ = "0.1.0"

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from afina.commands import answer, exchange, journal, retrieval, tune
+from afina.commands import answer, compare, exchange, journal, retrieval, tune
 from afina.commands import show as shown
 from afina.errors import AfinaError, DataError
 
@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "tune": tune.tune,
     "doctor": tune.doctor,
     "resume": tune.resume,
-    "compare": tune.compare,
+    "compare": compare.compare,
     "predict": answer.predict,
     "chat": answer.chat,
     "show": shown.show_run,
@@ -38,7 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": exchange.import_adapter,
     "export": exchange.export,
     "test": answer.unseal,
-    "demo": tune.demo,
+    "demo": compare.demo,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

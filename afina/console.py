@@ -7,12 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -104,8 +105,11 @@ def give_memory_back() -> None:
 
 
 @contextmanager
-def watching(again: Callable[[], str]) -> Iterator[Watch]:
-    """Shows progress where standard error is a terminal, and stops cleanly at a signal."""
+def watching(again: Callable[[], str], above: RenderableType = "") -> Iterator[Watch]:
+    """Shows progress where standard error is a terminal, and stops cleanly at a signal.
+
+    ``above`` stands over the progress and is drawn anew with it.
+    """
     console = Console(stderr=True)
     columns = (
         TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
@@ -113,8 +117,10 @@ def watching(again: Callable[[], str]) -> Iterator[Watch]:
         TextColumn("loss {task.fields[loss]:.3f}  best on dev {task.fields[best]:.4f}"),
         TextColumn("{task.fields[left]:.0f} s left"),
     )
-    bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
-    with stoppable(again) as stop, bar:
+    terminal = sys.stderr.isatty()
+    bar = Progress(*columns, console=console, disable=not terminal)
+    shown = Live(Group(above, bar), console=console, transient=True) if terminal else nullcontext()
+    with stoppable(again) as stop, shown:
         line = bar.add_task("", total=1, visible=False, loss=0.0, best=0.0, left=0.0)
 
         def show(step: Step) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from afina.errors import InputError
 from afina.setting import read_setting, unknown_setting
 
+EXAMPLES = "examples"  # every method's: how many of train are used; 0: all
+
 
 @dataclass(frozen=True)
 class NoSettings:
@@ -62,6 +64,7 @@ def read_settings(method: str, given: Mapping[str, object], seed: int) -> Any:
         InputError: a name is unknown, or a value is of the wrong type.
     """
     default, values = defaults(method), typed_settings(method, given)
+    values.pop(EXAMPLES, None)
     own = {each.name for each in fields(default)}
     mine = replace(default, **{name: value for name, value in values.items() if name in own})
     if "train" not in own:
@@ -91,4 +94,4 @@ def known_settings(method: str) -> dict[str, Any]:
     if train is not None:
         found |= {each.name: getattr(train, each.name) for each in fields(train)}
         del found["seed"]  # the run's
-    return found
+    return {**found, EXAMPLES: 0}

@@ -26,8 +26,7 @@ ABOVE_ZERO = {
 def unknown_setting(method: str, name: str, known: list[str]) -> str:
     """What to say of a setting that a method does not have."""
     near = difflib.get_close_matches(name, known, n=1)
-    there = f"there are {', '.join(known)}" if known else "it has none"
-    hint = f"did you mean {near[0]!r}?" if near else there
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     return f"expected a setting of {method}, got {name!r}; {hint}"
 
 

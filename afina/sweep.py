@@ -12,6 +12,7 @@ from afina.disk import Disk, lock_folder
 from afina.disk import sweep as sweep_folder
 from afina.errors import AfinaError, InputError
 from afina.evaluation.report import Report
+from afina.method_settings import EXAMPLES
 from afina.methods import BUILDERS, Job, Made, together
 from afina.models import Models
 from afina.store.bundle import save_bundle
@@ -45,6 +46,11 @@ def orders_of(order: Order, *, seeds: int, rates: Sequence[float]) -> list[Order
         raise InputError(
             f"expected a method whose seeds train side by side, got {order.method!r}; "
             f"there are {', '.join(BUILDERS)}"
+        )
+    if order.settings.get(EXAMPLES):
+        raise InputError(
+            "expected no examples= for seeds that train side by side: each seed draws its own; "
+            "tune them one by one, or by afina compare --examples"
         )
     if seeds < 1 or len(set(rates)) < len(rates):
         raise InputError(f"expected 1 seed or more and each rate once, got {seeds} and {rates}")

@@ -1,39 +1,30 @@
-"""From a task to a kept run: tune, resume, compare, and open the sealed test."""
+"""From a task to a kept run: tune, resume, and open the sealed test."""
 
-import hashlib
 import json
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.disk import Disk, lock_folder, replace_file, sweep
 from afina.errors import (
-    AfinaError,
-    ArtefactError,
-    BudgetError,
     BusyError,
     InputError,
     Interrupted,
     MismatchError,
-    SealedError,
-    SpaceError,
 )
-from afina.evaluation.compare import Comparison, Entry
-from afina.evaluation.compare import compare as set_side_by_side
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
 from afina.evaluation.without import RETRIEVAL, beside
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
-from afina.method_settings import typed_settings
+from afina.method_settings import EXAMPLES, typed_settings
 from afina.methods import (
     MULTITASK,
     RAG,
-    SEEDED,
     WITHOUT_MODEL,
     Job,
     Made,
@@ -45,29 +36,19 @@ from afina.methods import (
 )
 from afina.models import Models, load_model
 from afina.packed import join, restore
-from afina.solver import Packed, Solver
+from afina.solver import Packed, Solver, Usage
 from afina.store.bundle import FACTS, load_bundle, save_bundle
 from afina.store.order import MADE, Order, check_same_order, claim, made_of
-from afina.store.run import Run, check_name, plain, run_name
+from afina.store.run import Run, check_name, run_name
 from afina.store.store import Store, make_folder
 from afina.task.example import Example
+from afina.task.subset import with_examples
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.lm.lm import LM
     from afina.training.doctor import Diagnosis
-
-# What is no one method's fault ends a comparison; any other error is a row of its table.
-FATAL = (
-    ArtefactError,
-    BudgetError,
-    BusyError,
-    Interrupted,
-    MismatchError,
-    SealedError,
-    SpaceError,
-)
 
 
 def tune(
@@ -153,7 +134,7 @@ def tune_in(
         if (folder / "bundle" / FACTS).is_file():
             return restore(load_bundle(folder / "bundle", disk), models)
         job = Job(
-            task.for_tuning(),
+            part_of(task, order),
             order.model,
             lambda: models.load(order.model),
             bundle_at,
@@ -171,6 +152,17 @@ def tune_in(
         return made.solver
 
 
+def part_of(task: Task, order: Order) -> Task:
+    """What a method may see: train, or the part of it that the order asks for, and dev.
+
+    Raises:
+        InputError: train has fewer examples than are asked for.
+    """
+    count = order.settings.get(EXAMPLES, 0)
+    assert isinstance(count, int)
+    return with_examples(task.for_tuning(), count, order.seed)
+
+
 def keep_facts(folder: Path, made: Made, disk: Disk) -> None:
     """Write what is to be remembered of a solver's making."""
     replace_file(folder / MADE, json.dumps(made.facts, allow_nan=False).encode(), disk)
@@ -180,7 +172,7 @@ def examine_order(order: Order) -> "Diagnosis":
     """What the doctor says of an order; nothing is kept."""
     order = checked(order)
     job = Job(
-        load_task(order.task).for_tuning(),
+        part_of(load_task(order.task), order),
         order.model,
         lambda: load_model(order.model),
         bundle_at,
@@ -263,7 +255,7 @@ def keep_run(
 
 def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> Run:
     """The run of this name, or a new one once its model is loaded."""
-    known = _kept(store)
+    known = kept_runs(store)
     if name in known:
         check_same_order(known[name], task, order)
         return known[name]
@@ -282,11 +274,25 @@ def _finish(
 ) -> None:
     """Tune, evaluate on dev, and note both."""
     assert run.folder is not None
-    start = store.clock()
+    start, tuned = store.clock(), (run.folder / "bundle" / FACTS).is_file()
     solver = tune_in(run.folder, task, order, models=models, watch=watch)
     seconds = run.seconds + (store.clock() - start).total_seconds()
+    if not tuned:
+        run = replace(run, usage=spent_by(models, run.name))
+        store.update_run(replace(run, status="running"))
     keep_report(store, run, solver, task, task.dev, "dev")
     note_done(store, run, solver, seconds)
+
+
+def spent_by(models: Models, run: str) -> Usage:
+    """What a run has spent on language models, failed calls too; answers replayed are free."""
+    lines = models.journal.account() if models.journal else []
+    own = [line for line in lines if line.run == run]
+    return Usage(
+        calls=sum(line.calls for line in own),
+        tokens=sum(line.read + line.written for line in own),
+        cost=sum(line.cost for line in own),
+    )
 
 
 def note_done(store: Store, run: Run, solver: Solver, seconds: float) -> None:
@@ -401,91 +407,6 @@ def open_test(store: Store, name: str, *, models: Models = Models()) -> Report:
     return keep_report(store, run, solver, task, task.test.open(store, run.name), "test")
 
 
-def compare(
-    store: Store,
-    task: str,
-    methods: Sequence[str],
-    *,
-    model: str = "builtin:minilm",
-    seeds: int = 1,
-    settings: Mapping[str, Mapping[str, object]] | None = None,
-    models: Models = Models(),
-    watch: Watch = Watch(),
-) -> Comparison:
-    """Tune every method on one task, cheapest first as given, and judge the differences on dev.
-
-    A method that cannot run on the model keeps its row, with the reason. Called again it goes on
-    where it stopped.
-
-    Raises:
-        InputError: a method's name is unknown, or the task cannot be loaded.
-    """
-    orders = [
-        [
-            checked(Order(task, method, model, seed, (settings or {}).get(method, {})))
-            for seed in range(seeds if method in SEEDED else 1)
-        ]
-        for method in _distinct(methods, seeds)
-    ]
-    loaded, models = load_task(task), models.once()
-    _load_early(store, loaded, [order for each in orders for order in each], models)
-    entries = [_entry(store, loaded, each, models, watch) for each in orders]
-    return set_side_by_side(entries, loaded.metric, task=loaded.name)
-
-
-def _distinct(methods: Sequence[str], seeds: int) -> Sequence[str]:
-    """The methods of a comparison; refuses none, one named twice, and no seeds."""
-    twice = [method for method in methods if methods.count(method) > 1]
-    if not methods or twice:
-        raise InputError(f"expected methods, each named once, got {', '.join(methods) or 'none'}")
-    if seeds < 1:
-        raise InputError(f"expected 1 seed or more, got {seeds}")
-    return methods
-
-
-def _load_early(store: Store, task: Task, orders: Sequence[Order], models: Models) -> None:
-    """Load what will be needed: a model that is not there is told before anything is tuned."""
-    done = {name for name, run in _kept(store).items() if run.status == "done"}
-    for order in orders:
-        if order.model and compared_name(task, order) not in done:
-            models.check(order.model)
-
-
-def _kept(store: Store) -> dict[str, Run]:
+def kept_runs(store: Store) -> dict[str, Run]:
     """Runs by name; a store that is not there yet is not made."""
     return {run.name: run for run in store.runs()} if store.path.is_file() else {}
-
-
-def _entry(
-    store: Store,
-    task: Task,
-    orders: Sequence[Order],
-    models: Models,
-    watch: Watch,
-) -> Entry:
-    first, seeds = orders[0], tuple(order.seed for order in orders)
-    try:
-        runs = [
-            keep_run(store, order, compared_name(task, order), models=models, watch=watch)
-            for order in orders
-        ]
-    except FATAL:
-        raise
-    except AfinaError as error:
-        return Entry(first.method, first.model, seeds, (), error=str(error))
-    return Entry(
-        first.method,
-        first.model,
-        seeds,
-        tuple(store.report(run.name, "dev") for run in runs),
-        runs=tuple(run.name for run in runs),
-        tuning_seconds=sum(run.seconds for run in runs),
-        parameters=runs[0].parameters,
-    )
-
-
-def compared_name(task: Task, order: Order) -> str:
-    """A run's name that its order and its data decide, so that a comparison finds it again."""
-    content = json.dumps([asdict(replace(order, settings=dict(order.settings))), task.digest])
-    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    return f"{plain(task.name, order.method)}-{digest}-s{order.seed}"

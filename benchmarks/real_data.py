@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from afina import tuning
-from afina.evaluation.compare import Comparison, ComparisonRow, Verdict
+from afina.comparing import compare
+from afina.evaluation.compare import Comparison, Verdict
+from afina.evaluation.comparison_row import ComparisonRow
 from afina.store.store import Store
 from afina.training.watch import Progress, Watch
 from benchmarks.machine import machine
@@ -69,7 +70,7 @@ def run(case: Case) -> Comparison:
             line = f"{case.task} {step.step}/{step.steps} loss {step.loss:.3f} best {step.best:.4f}"
             print(line, file=sys.stderr, flush=True)
 
-    return tuning.compare(
+    return compare(
         Store(HERE / ".runs"),
         str(HERE / "tasks" / case.task),
         case.methods,

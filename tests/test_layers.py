@@ -13,9 +13,10 @@ PACKAGE = Path(__file__).parent.parent / "afina"
 LAYERS = [
     {"cli", "serving"},
     {"commands"},
-    {"sweep_table"},
+    {"sweep_table", "comparing_table"},
     {"console", "diagnosis_table", "heatmap", "journal_table", "passage_table", "portrait_table"},
-    {"sweep"},
+    {"sweep", "comparing"},
+    {"lineup", "routes"},
     {"tuning"},
     {"store"},
     {"methods"},

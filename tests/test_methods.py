@@ -162,7 +162,7 @@ def test_a_wrong_setting_is_refused(name: str, value: object, reason: str) -> No
 
 
 def test_a_method_without_settings_says_so() -> None:
-    with pytest.raises(InputError, match="a setting of majority, got 'length'; it has none"):
+    with pytest.raises(InputError, match="a setting of majority, got 'length'; there are examples"):
         typed_settings("majority", {"length": 1})
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from afina import tuning
 from afina.errors import InputError, Interrupted, MismatchError
+from afina.lineup import compared_name
 from afina.methods import MULTITASK, Job, method_named
 from afina.models import Models, load_model
 from afina.solver import Packed
@@ -93,14 +94,14 @@ def test_changed_data_of_a_source_is_noticed(here: Path) -> None:
     store = Store(here / "home")
     tuning.keep_run(store, order(source="one,two"), "r")
     kept = store.run("r")
-    before = tuning.compared_name(load_task("mood"), tuning.checked(order(source="one")))
-    assert before == tuning.compared_name(load_task("mood"), tuning.checked(order(source="one")))
+    before = compared_name(load_task("mood"), tuning.checked(order(source="one")))
+    assert before == compared_name(load_task("mood"), tuning.checked(order(source="one")))
     (here / "one" / "rows.jsonl").write_text(lines(reviews(60, 9)))
     with pytest.raises(MismatchError, match="the data of 'one' is"):
         tuning.keep_run(store, replace(order(), settings=kept.settings), "r")
     with pytest.raises(MismatchError, match="run 'r' was made with settings"):
         tuning.keep_run(store, order(source="one,two"), "r")
-    after = tuning.compared_name(load_task("mood"), tuning.checked(order(source="one")))
+    after = compared_name(load_task("mood"), tuning.checked(order(source="one")))
     assert after != before
 
 

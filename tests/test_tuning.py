@@ -13,7 +13,6 @@ from afina import tuning
 from afina.disk import Disk, lock_folder
 from afina.errors import (
     AfinaError,
-    ArtefactError,
     BusyError,
     InputError,
     Interrupted,
@@ -278,8 +277,6 @@ def test_a_method_that_reads_the_test_is_stopped(
     with_method(cheat(LOOKS[look]))
     with pytest.raises(SealedError, match="the test split is sealed"):
         afina.tune(load_task(folder), "odd", model=model_folder())
-    with pytest.raises(SealedError):
-        tuning.compare(store, str(folder), ["majority", "odd"], model=model_folder())
     assert store.count(load_task(folder).digest) == 0
     assert not Path("elsewhere").exists()
 
@@ -298,8 +295,6 @@ def test_openings_are_counted_in_every_later_report(folder: Path, store: Store) 
     assert [tuning.open_test(store, name).openings for name in ("a", "a", "b")] == [1, 2, 3]
     assert store.report("a", "dev").openings == 3
     assert tuning.describe(store, "a")[1]["openings"] == 3
-    found = tuning.compare(store, str(folder), ["majority", "linear-probe"], model=model_folder())
-    assert found.openings == 3
 
 
 def test_the_test_of_other_data_stays_closed(folder: Path, store: Store) -> None:
@@ -309,74 +304,3 @@ def test_the_test_of_other_data_stays_closed(folder: Path, store: Store) -> None
     with pytest.raises(MismatchError, match="changed since run 'r' was made"):
         tuning.open_test(store, "r")
     assert store.count(digest) == 0
-
-
-# comparing
-
-
-def test_a_comparison_finds_its_runs_again(folder: Path, store: Store) -> None:
-    def compare() -> afina.tuning.Comparison:
-        methods = ["majority", "linear-probe", "prompt-tuning"]
-        settings = {"prompt-tuning": QUICK}
-        return tuning.compare(
-            store, str(folder), methods, model=model_folder(), seeds=2, settings=settings
-        )
-
-    first = compare()
-    assert [len(row.seeds) for row in first.rows] == [1, 1, 2]
-    names = [run.name for run in store.runs()]
-    assert len(names) == 4
-    assert compare().to_json() == first.to_json()
-    assert [run.name for run in store.runs()] == names
-
-
-def test_text_and_numbers_name_the_same_run(folder: Path) -> None:
-    task = load_task(folder)
-    names = {
-        tuning.compared_name(task, tuning.checked(order(folder, settings=settings)))
-        for settings in ({"length": 2, "rate": 1.0}, {"length": "2", "rate": "1"})
-    }
-    assert len(names) == 1
-    other = tuning.checked(order(folder, settings={"length": 2, "rate": 1.5}))
-    assert tuning.compared_name(task, other) not in names
-
-
-def test_only_a_methods_own_fault_is_a_row(
-    folder: Path, store: Store, with_method: Callable[[Callable[[Job], Made]], None]
-) -> None:
-    def failing(error: AfinaError) -> Callable[[Job], Made]:
-        def method(job: Job) -> Made:
-            raise error
-
-        return method
-
-    def compare() -> afina.tuning.Comparison:
-        return tuning.compare(store, str(folder), ["majority", "odd"], model=model_folder())
-
-    for fault in (AfinaError("the loss is nan"), ModelError("no room"), InputError("no choice")):
-        with_method(failing(fault))
-        rows = compare().rows
-        assert [row.error for row in rows] == ["", str(fault)]
-    for fatal in (SpaceError("full"), BusyError("held"), ArtefactError("damaged")):
-        with_method(failing(fatal))
-        with pytest.raises(type(fatal)):
-            compare()
-
-
-@pytest.mark.parametrize(
-    ("methods", "seeds", "reason"),
-    [
-        ([], 1, "expected methods, each named once, got none"),
-        (["majority", "majority"], 1, "got majority, majority"),
-        (["majority"], 0, "expected 1 seed or more, got 0"),
-        (["majority", "oops"], 1, "expected a method's name, got 'oops'"),
-    ],
-)
-def test_a_comparison_that_cannot_be_begun_leaves_nothing(
-    folder: Path, store: Store, methods: list[str], seeds: int, reason: str
-) -> None:
-    with pytest.raises(InputError, match=reason):
-        tuning.compare(store, str(folder), methods, model=model_folder(), seeds=seeds)
-    with pytest.raises(ModelError):
-        tuning.compare(store, str(folder), ["majority", "linear-probe"], model="./nope")
-    assert not store.home.exists()

@@ -1,4 +1,4 @@
-"""Commands that make runs: tune one or several side by side, resume, doctor, check, compare."""
+"""Commands that make runs: tune one or several side by side, resume, doctor, check."""
 
 import shlex
 from pathlib import Path
@@ -16,7 +16,6 @@ from afina.commands.arguments import (
     Settings,
     Spend,
     TaskName,
-    by_method,
     numbers,
     pairs,
 )
@@ -27,9 +26,6 @@ from afina.errors import InputError
 if TYPE_CHECKING:
     from afina.store.order import Order
     from afina.store.store import Store
-
-DEMO = Path(__file__).parent.parent.parent / "examples" / "front_desk"
-DEMO_METHODS = "majority,linear-probe,prompt-tuning"
 
 
 def check(task: TaskName, as_json: Json = False) -> None:
@@ -103,43 +99,6 @@ def resume(run: RunName, budget: Spend = None, home: Home = HOME, as_json: Json 
 
     found = store_there(home).run(run)
     finish(home, order_of(found), found.name, budget, as_json=as_json)
-
-
-def compare(
-    task: TaskName,
-    methods: Annotated[str, typer.Option("--methods", help="Names with commas between.")],
-    model: Model = MINILM,
-    seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
-    settings: Settings = None,
-    budget: Spend = None,
-    home: Home = HOME,
-    as_json: Json = False,
-) -> None:
-    """Tune several methods on one task and judge the differences; goes on where it stopped."""
-    from afina import tuning
-    from afina.console import watching
-    from afina.evaluation.table import comparison_table
-
-    names = [each.strip() for each in methods.split(",") if each.strip()]
-    with watching(command_line) as watch:
-        found = tuning.compare(
-            store_at(home),
-            task,
-            names,
-            model=model,
-            seeds=seeds,
-            settings=by_method(settings, names),
-            models=models_at(home, budget),
-            watch=watch,
-        )
-    show(found.to_json() if as_json else comparison_table(found))
-
-
-def demo(home: Home = HOME, as_json: Json = False) -> None:
-    """Compare three methods on the example task, offline, in a few minutes."""
-    if not (DEMO / "task.toml").is_file():
-        raise InputError(f"no example task at {DEMO}; run this from a clone of the repository")
-    compare(str(DEMO), DEMO_METHODS, MINILM, home=home, as_json=as_json)
 
 
 def finish(

@@ -1,0 +1,65 @@
+"""Commands that compare methods on one task: compare, and demo on the example."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from afina.commands.arguments import (
+    HOME,
+    MINILM,
+    Home,
+    Json,
+    Settings,
+    Spend,
+    TaskName,
+    by_method,
+)
+from afina.commands.home import models_at, store_at
+from afina.commands.printing import command_line, show
+from afina.errors import InputError
+
+DEMO = Path(__file__).parent.parent.parent / "examples" / "front_desk"
+DEMO_METHODS = "majority,linear-probe,prompt-tuning"
+
+
+def compare(
+    task: TaskName,
+    methods: Annotated[
+        str | None, typer.Option("--methods", help="Names with commas between; else all that fit.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="A model as for tune; may be given again.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
+    examples: Annotated[
+        str | None, typer.Option("--examples", help="Parts of train, for curves: 16,64,256,all.")
+    ] = None,
+    settings: Settings = None,
+    budget: Spend = None,
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Tune several methods on one task and judge the differences; goes on where it stopped."""
+    from afina.comparing import compare_lineup
+    from afina.comparing_table import compared_text, comparing_live
+    from afina.lineup import Lineup, read_sizes
+    from afina.routes import cheapest_first
+
+    names = tuple(each.strip() for each in (methods or "").split(",") if each.strip())
+    if methods is not None and not names:
+        raise InputError(f"expected methods such as a,b, got {methods!r}; left out, all run")
+    given = by_method(settings, list(names) or cheapest_first())
+    lineup = Lineup(task, names, tuple(model or (MINILM,)), seeds, read_sizes(examples), given)
+    with comparing_live(command_line) as (watch, live):
+        found = compare_lineup(
+            store_at(home), lineup, models=models_at(home, budget), watch=watch, show=live
+        )
+    show(found.comparison.to_json() if as_json else compared_text(found))
+
+
+def demo(home: Home = HOME, as_json: Json = False) -> None:
+    """Compare three methods on the example task, offline, in a few minutes."""
+    if not (DEMO / "task.toml").is_file():
+        raise InputError(f"no example task at {DEMO}; run this from a clone of the repository")
+    compare(str(DEMO), DEMO_METHODS, home=home, as_json=as_json)
