@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from afina.hard.rag import RagSettings
     from afina.hard.selection import FewShotSettings, Selection
     from afina.lm.lm import LM
+    from afina.program.multi_hop import MultiHopSettings
+    from afina.program.program import Program
     from afina.retrieval.embedding import Embedding
+    from afina.retrieval.kept import Kept
+    from afina.retrieval.retriever import Retriever
     from afina.training.checkpoint import Checkpoints
     from afina.training.doctor import Diagnosis, Finding
     from afina.training.full_run import FullSettings
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
 MULTITASK = "multitask-prompt-tuning"
 RAG = "rag"
+MULTI_HOP = "multi-hop"
+RETRIEVING = (RAG, MULTI_HOP)
 
 
 def no_lm() -> "LM":
@@ -129,19 +135,52 @@ def rag(job: Job) -> Made:
     from afina.retrieval.needed import need_rag
 
     need_rag()
-    from afina.retrieval.indexing import to_search
-    from afina.retrieval.kept import Kept, index_folder
-
     settings: RagSettings = read_settings(RAG, job.settings, job.seed)
     prompt = rag_prompt(job.task.signature, settings.into)
     query = query_field(job.task.signature, settings.query, settings.into)
-    mode = None if settings.mode == "auto" else settings.mode
-    index = to_search(index_folder(settings.index), mode, job.embedding)
-    kept = Kept.of(index, index.chosen(mode))
+    retriever, kept = opened(job, settings.index, settings.mode)
     place = prompt.signature.inputs[0].name
-    search = Search(index.retriever(kept.mode), query, place, settings.k, vars(kept))
+    search = Search(retriever, query, place, settings.k, vars(kept))
     asking = PromptSolver(prompt, job.lm(), job.model, job.task.words)
     return Made(RagSolver(asking, search), {"index": kept.folder, "searched": kept.mode})
+
+
+def opened(job: Job, name: str, mode: str) -> "tuple[Retriever, Kept]":
+    """The index of a name to be searched in a mode, or in its best, and what is kept of it."""
+    from afina.retrieval.indexing import to_search
+    from afina.retrieval.kept import Kept, index_folder
+
+    wanted = None if mode == "auto" else mode
+    index = to_search(index_folder(name), wanted, job.embedding)
+    kept = Kept.of(index, index.chosen(wanted))
+    return index.retriever(kept.mode), kept
+
+
+def chain_of_thought(job: Job) -> Made:
+    """The instruction, and reasoning in words before the answer."""
+    from afina.program.chain_of_thought import chain_of_thought as thinking
+
+    return programmed(job, thinking(job.task.signature))
+
+
+def multi_hop(job: Job) -> Made:
+    """Passages of an index, searched for again by what was read."""
+    from afina.program.multi_hop import multi_hop as hopping
+    from afina.retrieval.needed import need_rag
+
+    need_rag()
+    settings: MultiHopSettings = read_settings(MULTI_HOP, job.settings, job.seed)
+    retriever, kept = opened(job, settings.index, settings.mode)
+    program = hopping(job.task.signature, retriever, settings, vars(kept))
+    made = programmed(job, program)
+    return Made(made.solver, {"index": kept.folder, "searched": kept.mode})
+
+
+def programmed(job: Job, program: "Program") -> Made:
+    """A program on the job's language model."""
+    from afina.program.program_solver import ProgramSolver
+
+    return Made(ProgramSolver(program, job.lm(), job.model, job.task.words))
 
 
 def pinned_retrieval(settings: Mapping[str, object]) -> dict[str, object]:
@@ -358,7 +397,9 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "linear-probe": linear_probe,
     "zero-shot": zero_shot,
     "few-shot": few_shot,
+    "chain-of-thought": chain_of_thought,
     RAG: rag,
+    MULTI_HOP: multi_hop,
     **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
     MULTITASK: multitask_prompt_tuning,
     "imported": imported,

@@ -1,6 +1,6 @@
 """What is made of a packed solver: the solver again, a file for others, a portrait, an ensemble."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from afina.solver import Packed, Solver
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.retrieval.retriever import Retriever
     from afina.soft.portrait import Portrait
 
 EXPORTS = ("peft", "prompt-embeds")
@@ -35,14 +36,14 @@ def restore(packed: Packed, models: Models = Models()) -> Solver:
             return unpack_prompt(packed, models.lm(model_of(packed)), models.embedding)
         case "rag":
             from afina.hard.rag_solver import unpack_rag
-            from afina.retrieval.needed import need_rag
 
-            need_rag()
-            from afina.retrieval.kept import kept_retriever
-
-            vectors = models.embedding
             lm = models.lm(model_of(packed))
-            return unpack_rag(packed, lm, lambda kept: kept_retriever(kept, vectors), vectors)
+            return unpack_rag(packed, lm, lambda kept: index_kept(kept, models), models.embedding)
+        case "program":
+            from afina.program.program_solver import unpack_program
+
+            lm = models.lm(model_of(packed))
+            return unpack_program(packed, lm, lambda kept: index_kept(kept, models))
         case "soft":
             from afina.soft.soft_solver import unpack
 
@@ -56,6 +57,22 @@ def restore(packed: Packed, models: Models = Models()) -> Solver:
 
             return unpack_whole(packed, load_model(model_of(packed)))
     raise ArtefactError(f"expected a bundle of a known kind, got {packed.kind!r}; update afina")
+
+
+def index_kept(origin: Mapping[str, object], models: Models) -> "Retriever":
+    """The retriever of an index that a solver was measured with.
+
+    Raises:
+        InputError: it is gone, or the packages of retrieval are not installed.
+        MismatchError: it holds other passages, or vectors of another model.
+        ArtefactError: what was kept is garbled, or the index is damaged.
+    """
+    from afina.retrieval.needed import need_rag
+
+    need_rag()
+    from afina.retrieval.kept import kept_retriever
+
+    return kept_retriever(origin, models.embedding)
 
 
 def export_prompt(

@@ -24,7 +24,7 @@ from afina.lm.journal import Journal
 from afina.method_settings import EXAMPLES, typed_settings
 from afina.methods import (
     MULTITASK,
-    RAG,
+    RETRIEVING,
     WITHOUT_MODEL,
     Job,
     Made,
@@ -195,7 +195,7 @@ def checked(order: Order) -> Order:
     settings = typed_settings(order.method, order.settings)
     if order.method == MULTITASK:
         settings = pinned_sources(settings)
-    if order.method == RAG:
+    if order.method in RETRIEVING:
         settings = pinned_retrieval(settings)
     model = "" if order.method in WITHOUT_MODEL else order.model
     return replace(order, model=model, settings=settings)

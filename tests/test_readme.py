@@ -115,7 +115,7 @@ OWN_PAGE = {
 
 
 @pytest.mark.parametrize(
-    "method", ["few-shot", "rag", "full-fine-tuning", "prompt-tuning", *OWN_PAGE]
+    "method", ["few-shot", "rag", "multi-hop", "full-fine-tuning", "prompt-tuning", *OWN_PAGE]
 )
 def test_settings_stand_in_the_docs_with_their_defaults(method: str) -> None:
     names = ["methods", "prompt-tuning", *([OWN_PAGE[method]] if method in OWN_PAGE else [])]

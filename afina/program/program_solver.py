@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from afina.errors import ArtefactError, InputError, MismatchError
+from afina.hard.prompt import Prompt
 from afina.hard.prompt_solver import CallSettings
 from afina.lm.lm import LM
+from afina.program.flows import Find, flow_of
 from afina.program.program import Program
 from afina.program.running import traces_of
-from afina.program.steps import Flow
 from afina.program.trace import Trace
 from afina.solver import Packed, Prediction, Values
 from afina.task.signature import Signature
@@ -75,18 +76,18 @@ def prediction(trace: Trace, signature: Signature) -> Prediction:
     return Prediction(outputs, evidence, trace.usage, trace.seconds)
 
 
-def unpack_program(packed: Packed, lm: LM, flow: Flow) -> ProgramSolver:
-    """The solver that was packed, on the language model of its name, with its flow.
+def unpack_program(packed: Packed, lm: LM, find: Find) -> ProgramSolver:
+    """The solver that was packed, on the language model of its name; ``find`` gives retrievers.
 
     Raises:
         MismatchError: the model on this machine has other weights.
-        ArtefactError: a field is missing or garbled.
+        ArtefactError: a field is missing or garbled, or the flow is none of Afina's.
     """
     match packed.settings:
         case {
             "model": str(model),
             "identity": dict(identity),
-            "program": program,
+            "program": {"built": dict(built), "signature": whole} as program,
             "words": dict(words),
             "calls": dict(calls),
         }:
@@ -99,5 +100,6 @@ def unpack_program(packed: Packed, lm: LM, flow: Flow) -> ProgramSolver:
                 settings = TypeAdapter(CallSettings).validate_python(calls)
             except ValidationError as error:
                 raise ArtefactError(f"the bundle's settings are garbled: {error}") from error
+            flow = flow_of(built, Prompt.from_json(whole).signature, find)
             return ProgramSolver(Program.from_json(program, flow), lm, model, words, settings)
     raise ArtefactError("expected a bundle with a program, came another shape; tune it anew")

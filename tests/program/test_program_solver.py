@@ -1,7 +1,6 @@
 """A program as a solver: its traces are evidence, and a bundle holds what makes it again."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,27 @@ from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.lm.journal import Journal
 from afina.lm.journaled import Journaled
 from afina.lm.scripted import ScriptedLM
+from afina.program.predict import predict
 from afina.program.program_solver import ProgramSolver, unpack_program
+from afina.retrieval.retriever import Retriever
 from afina.solver import Packed, Solver
 from afina.task.example import Example
 from afina.task.metrics import METRICS
-from tests.program.small import PROGRAM, answer, flow, scripted
+from tests.program.small import PROGRAM, WHOLE, answer, scripted
 
-OURS = replace(PROGRAM, built={"flow": "small"})
+OURS = predict(WHOLE)
 ROWS = [
     Example.of({"text": "so fine a day"}, {"mood": "good"}),
     Example.of({"text": "so dull a day"}, {"mood": "bad"}),
 ]
 
 
+def no_index(origin: object) -> Retriever:
+    raise AssertionError(origin)
+
+
 def test_an_answer_has_its_trace_as_evidence() -> None:
-    solver = ProgramSolver(OURS, scripted(), "scripted:small")
+    solver = ProgramSolver(PROGRAM, scripted(), "scripted:small")
     assert isinstance(solver, Solver)
     (found,) = solver([{"text": "so fine a day"}])
     assert found.outputs == {"mood": "good"}
@@ -74,7 +79,7 @@ def test_packing_and_reading_change_no_answer() -> None:
     packed = solver.pack()
     assert packed.kind == "program"
     settings = json.loads(json.dumps(packed.settings))
-    again = unpack_program(Packed("program", settings), ScriptedLM(answer, name="small"), flow)
+    again = unpack_program(Packed("program", settings), ScriptedLM(answer, name="small"), no_index)
     assert again.program == OURS
     rows = [each.inputs for each in ROWS]
     assert again(rows) == solver(rows)
@@ -89,9 +94,9 @@ def test_a_flow_of_its_authors_is_not_packed() -> None:
 def test_a_bundle_of_other_weights_or_damaged_is_refused() -> None:
     packed = ProgramSolver(OURS, scripted(), "x").pack()
     with pytest.raises(MismatchError, match="the weights of that name are others"):
-        unpack_program(packed, ScriptedLM({}), flow)
+        unpack_program(packed, ScriptedLM({}), no_index)
     with pytest.raises(ArtefactError, match="came another shape"):
-        unpack_program(Packed("program", {}), scripted(), flow)
+        unpack_program(Packed("program", {}), scripted(), no_index)
     garbled = {**packed.settings, "calls": {"temperature": "warm"}}
     with pytest.raises(ArtefactError, match="settings are garbled"):
-        unpack_program(Packed("program", garbled), scripted(), flow)
+        unpack_program(Packed("program", garbled), scripted(), no_index)
