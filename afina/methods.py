@@ -18,6 +18,7 @@ from afina.training.watch import Watch
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.hard.interchange.prompt_file import WrittenSettings
     from afina.hard.prompt import Prompt
     from afina.hard.rag import RagSettings
     from afina.hard.selection import FewShotSettings, Selection
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 MULTITASK = "multitask-prompt-tuning"
 RAG = "rag"
+WRITTEN = "written"
 MULTI_HOP = "multi-hop"
 RETRIEVING = (RAG, MULTI_HOP)
 
@@ -125,6 +127,25 @@ def few_shot(job: Job) -> Made:
     if shown is None:
         return written(job, Prompt.of(signature), selection)
     return written(job, Prompt.of(signature, shown))
+
+
+def from_file(job: Job) -> Made:
+    """A prompt that stands in a file, of ours or another tool's."""
+    from afina.hard.interchange.prompt_file import taken
+
+    settings: WrittenSettings = read_settings(WRITTEN, job.settings, job.seed)
+    return written(job, taken(settings, job.task.signature, job.task.words))
+
+
+def pinned_prompt(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings whose file is named with the digest of what it holds, which decides the result.
+
+    Raises:
+        InputError: there is no such file, or none is named.
+    """
+    from afina.hard.interchange import prompt_file
+
+    return {**settings, "prompt": prompt_file.pinned_prompt(str(settings.get("prompt", "")))}
 
 
 def rag(job: Job) -> Made:
@@ -397,6 +418,7 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "linear-probe": linear_probe,
     "zero-shot": zero_shot,
     "few-shot": few_shot,
+    WRITTEN: from_file,
     "chain-of-thought": chain_of_thought,
     RAG: rag,
     MULTI_HOP: multi_hop,

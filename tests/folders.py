@@ -76,6 +76,16 @@ def index_folder() -> str:
     return str(index.folder)
 
 
+@cache
+def prompt_file() -> str:
+    """A written prompt for the tiny reviews, once a process."""
+    kept = tempfile.TemporaryDirectory(prefix="afina-prompt-")
+    KEPT.append(kept)
+    path = Path(kept.name) / "prompt.md"
+    path.write_text("# system\nSay positive or negative.\n\n# user\n{{ review }} :\n")
+    return str(path)
+
+
 def reviews(count: int = 160, seed: int = 0) -> list[dict[str, str]]:
     """Rows that differ, each with one word that tells its label."""
     chance = random.Random(seed)

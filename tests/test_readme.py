@@ -111,6 +111,7 @@ OWN_PAGE = {
     "p-tuning": "p-tuning",
     "prefix-tuning": "prefix-tuning",
     "p-tuning-v2": "prefix-tuning",
+    "written": "prompt-file",
 }
 
 

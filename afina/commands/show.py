@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 def show_run(
     run: Annotated[str | None, typer.Argument(help="A run's name; all runs if left out.")] = None,
+    other: Annotated[
+        str | None, typer.Argument(help="Another run: what differs in their written prompts.")
+    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option("--picture", help="Draw how alike the places of its prompt are: FILE.svg."),
@@ -24,11 +27,16 @@ def show_run(
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
-    """Show a run: scores, settings, the loss curve, a soft prompt's places; or list all runs."""
+    """Show a run: scores, settings, its prompt; what differs between two; or list all runs."""
     from afina.console import run_json, run_table, runs_json, runs_table
     from afina.portrait_table import prompt_json, prompt_table
+    from afina.prompt_diff import version_json, version_table
+    from afina.store.prompts import prompts_of
     from afina.tuning import describe
 
+    if run is not None and other is not None:
+        show_difference(run, other, picture, home, as_json=as_json)
+        return
     if run is None:
         if picture is not None:
             raise InputError(f"expected the run to draw in {picture}, got none; name one")
@@ -36,14 +44,28 @@ def show_run(
         show(runs_json(runs) if as_json else runs_table(runs))
         return
     found, facts = describe(store_there(home), run)
-    seen = look_at(found)
+    seen, written = look_at(found), prompts_of(store_there(home), found.name)
     if picture is not None:
         draw(found, seen, picture)
     if as_json:
-        show({**run_json(found, facts), "prompt": prompt_json(seen)})
+        versions = [version_json(each) for each in written]
+        show({**run_json(found, facts), "prompt": prompt_json(seen), "written": versions})
     else:
         show(run_table(found, facts))
+        show(version_table(written))
         show(prompt_table(seen))
+
+
+def show_difference(a: str, b: str, picture: Path | None, home: Path, *, as_json: bool) -> None:
+    """Print what differs between the written prompts of two runs."""
+    from afina.prompt_diff import difference_json, difference_text
+    from afina.store.prompts import of_run
+
+    if picture is not None:
+        raise InputError(f"expected one run to draw in {picture}, got two; name one")
+    store = store_there(home)
+    both = of_run(store, a), of_run(store, b)
+    show(difference_json(*both) if as_json else difference_text(*both))
 
 
 def look_at(run: "Run") -> "Portrait | AfinaError | None":

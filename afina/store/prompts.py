@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from afina.errors import InputError
+from afina.hard.prompt import Prompt
 from afina.store.columns import damage, to_text
 from afina.store.store import Store
 
@@ -24,22 +25,22 @@ class Version:
     content: Mapping[str, object]
 
 
-def keep_prompt(
+def keep_prompts(
     store: Store,
     run: str,
-    name: str,
-    content: Mapping[str, object],
+    prompts: Mapping[str, Prompt],
     *,
-    digest: str,
     message: str,
-    parent: str | None = None,
+    parents: Mapping[str, str] | None = None,
 ) -> None:
-    """Keep a run's prompt; kept again, it stays as it is."""
+    """Keep a run's prompts by name, with the digests they were made from; again, they stay."""
+    created, made_from = store.clock().isoformat(), parents or {}
+    rows = [
+        (run, name, each.digest, made_from.get(name), message, created, to_text(each.to_json()))
+        for name, each in prompts.items()
+    ]
     with store.transaction() as connection:
-        connection.execute(
-            "INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (run, name, digest, parent, message, store.clock().isoformat(), to_text(content)),
-        )
+        connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def describe_prompts(

@@ -7,9 +7,16 @@ from dataclasses import replace
 import pytest
 
 from afina.errors import ArtefactError, InputError
-from afina.store.prompts import describe_prompts, keep_prompt, of_run, prompts_of, runs_with
+from afina.hard.prompt import Prompt
+from afina.store.prompts import describe_prompts, keep_prompts, of_run, prompts_of, runs_with
 from afina.store.run import Run
 from afina.store.store import Store
+from afina.task.example import Example
+from afina.task.signature import Signature
+
+SIGNATURE = Signature.parse("review -> mood", "Tell the mood: é {{ x }}.")
+PROMPT = Prompt.of(SIGNATURE, (Example.of({"review": "a"}, {"mood": "b"}),))
+OTHER = Prompt.of(SIGNATURE)
 
 
 @pytest.fixture
@@ -17,25 +24,27 @@ def kept(store: Store, run: Run) -> Store:
     """Run a with a prompt, run b with two, run c with none."""
     for name in "abc":
         store.add_run(replace(run, name=name))
-    keep_prompt(store, "a", "prompt", {"user": "x é"}, digest="1a", message="few-shot")
-    keep_prompt(store, "b", "think", {"user": "y"}, digest="2b", message="m", parent="1a")
-    keep_prompt(store, "b", "answer", {"user": "z"}, digest="1a", message="m")
+    keep_prompts(store, "a", {"prompt": PROMPT}, message="few-shot")
+    both, parents = {"think": OTHER, "answer": PROMPT}, {"think": PROMPT.digest}
+    keep_prompts(store, "b", both, message="m", parents=parents)
+    keep_prompts(store, "c", {}, message="m")
     return store
 
 
 def test_a_prompt_comes_back_as_it_was(kept: Store) -> None:
     (version,) = of_run(kept, "a")
-    assert (version.digest, version.parent, version.message) == ("1a", None, "few-shot")
-    assert version.content == {"user": "x é"}
-    assert [each.name for each in of_run(kept, "b")] == ["answer", "think"]
-    assert runs_with(kept, "1a") == ["a", "b"]
+    assert (version.digest, version.parent, version.message) == (PROMPT.digest, None, "few-shot")
+    assert Prompt.from_json(version.content) == PROMPT
+    found = [(each.name, each.parent) for each in of_run(kept, "b")]
+    assert found == [("answer", None), ("think", PROMPT.digest)]
+    assert runs_with(kept, PROMPT.digest) == ["a", "b"]
     assert prompts_of(kept, "c") == []
 
 
 def test_a_prompt_is_kept_once(kept: Store) -> None:
     """A run that goes on keeps its prompt's message and parent."""
     before = of_run(kept, "a")
-    keep_prompt(kept, "a", "prompt", {"user": "other"}, digest="9", message="other")
+    keep_prompts(kept, "a", {"prompt": OTHER}, message="other")
     assert of_run(kept, "a") == before
 
 
@@ -43,12 +52,12 @@ def test_a_parent_and_a_message_can_be_told_later(kept: Store) -> None:
     describe_prompts(kept, "b", message="shorter")
     assert [(each.parent, each.message) for each in of_run(kept, "b")] == [
         (None, "shorter"),
-        ("1a", "shorter"),
+        (PROMPT.digest, "shorter"),
     ]
     describe_prompts(kept, "b", parent="a")
     assert [(each.parent, each.message) for each in of_run(kept, "b")] == [
-        ("1a", "shorter"),
-        ("1a", "shorter"),
+        (PROMPT.digest, "shorter"),
+        (PROMPT.digest, "shorter"),
     ]
 
 

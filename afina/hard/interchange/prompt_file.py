@@ -1,11 +1,12 @@
 """A prompt as a file of another tool's: read for a task's rows, or written and checked."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from afina.disk import Disk, replace_file
-from afina.errors import InputError
+from afina.errors import InputError, MismatchError
 from afina.hard.interchange.langchain import read_langchain, write_langchain
 from afina.hard.interchange.markdown import read_markdown, write_markdown
 from afina.hard.interchange.openai import read_openai, write_openai
@@ -13,6 +14,7 @@ from afina.hard.interchange.promptfoo import read_promptfoo, write_promptfoo
 from afina.hard.interchange.transcript import Transcript, prompt_of, transcript_of
 from afina.hard.prompt import Prompt
 from afina.solver import Values
+from afina.task.pinned import DIGITS, PINNED
 from afina.task.signature import (
     Boolean,
     Choice,
@@ -31,6 +33,14 @@ PYTHON = (Text, Choice, Integer, Number, Boolean)  # written as Python's str wri
 
 
 @dataclass(frozen=True)
+class WrittenSettings:
+    """Which file holds a prompt, and how."""
+
+    prompt: str = ""  # the file
+    form: str = "auto"  # langchain, openai, promptfoo or markdown; auto: by the file
+
+
+@dataclass(frozen=True)
 class Format:
     """How a file holds a prompt, and of which types it writes values as we do."""
 
@@ -46,6 +56,44 @@ FORMATS = {
     "markdown": Format(read_markdown, write_markdown, EVERY),
 }
 ENDINGS = {".md": "markdown", ".markdown": "markdown", ".yaml": "promptfoo", ".yml": "promptfoo"}
+
+
+def taken(settings: WrittenSettings, signature: Signature, words: Mapping[str, str]) -> Prompt:
+    """The prompt of a pinned file, which has the labels' words in the place of labels.
+
+    Raises:
+        InputError: with the place in the file of what is not taken over.
+        MismatchError: the file is another than when it was pinned.
+    """
+    found = PINNED.fullmatch(settings.prompt)
+    if found is None:
+        raise InputError(f"expected prompt=FILE, of a written prompt, got {settings.prompt!r}")
+    path = Path(found[1])
+    if digest_of(path) != found[2]:
+        raise MismatchError(
+            f"{path} holds another prompt than when the run was made; set it as it was, or start a "
+            "run of another name"
+        )
+    worded = Prompt.of(signature).in_words(words).signature
+    prompt = read_prompt(path, settings.form, worded)
+    return prompt.in_words({word: label for label, word in words.items()})
+
+
+def pinned_prompt(name: str) -> str:
+    """A file's whole path with the digest of what it holds.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not name:
+        raise InputError("expected prompt=FILE, of a written prompt, got none")
+    path = Path(PINNED.sub(r"\1", name)).absolute()
+    return f"{path}@{digest_of(path)}"
+
+
+def digest_of(path: Path) -> str:
+    """The beginning of the sha256 of a file's text; raises InputError where there is none."""
+    return hashlib.sha256(text_of(path).encode()).hexdigest()[:DIGITS]
 
 
 def read_prompt(path: Path, form: str, signature: Signature) -> Prompt:

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from afina.errors import InputError
-from afina.hard.interchange.prompt_file import FORMATS, read_prompt, write_prompt
+from afina.errors import InputError, MismatchError
+from afina.hard.interchange.prompt_file import (
+    FORMATS,
+    WrittenSettings,
+    pinned_prompt,
+    read_prompt,
+    taken,
+    write_prompt,
+)
 from afina.hard.prompt import Prompt
 from afina.hard.template import Template
 from afina.solver import Values
@@ -102,3 +109,31 @@ def test_a_file_far_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "p.json").write_text("[" * 11)
     with pytest.raises(InputError, match=r"p.json: expected at most 10 bytes, came 11"):
         read_prompt(tmp_path / "p.json", "auto", MOODS)
+
+
+def test_a_pinned_file_is_taken_over_until_it_changes(tmp_path: Path) -> None:
+    """Broken by a comparison that gives back the score of an older file."""
+    path = tmp_path / "p.md"
+    write_prompt(PROMPT, "markdown", path, ROWS)
+    pinned = pinned_prompt(str(path))
+    assert pinned_prompt(pinned) == pinned
+    settings = WrittenSettings(pinned)
+    assert taken(settings, MOODS, {}).messages(ROWS[0]) == PROMPT.messages(ROWS[0])
+    path.write_text(path.read_text().replace("Tell", "Say"))
+    with pytest.raises(
+        MismatchError, match=r"p.md holds another prompt than when the run was made"
+    ):
+        taken(settings, MOODS, {})
+    assert pinned_prompt(pinned) != pinned
+    with pytest.raises(InputError, match="expected prompt=FILE, of a written prompt, got none"):
+        pinned_prompt("")
+
+
+def test_examples_answer_by_words_and_are_kept_as_labels(tmp_path: Path) -> None:
+    """Broken by examples whose answers are no labels."""
+    words = {"good": "great"}
+    path = tmp_path / "p.md"
+    write_prompt(PROMPT.in_words(words), "markdown", path, ROWS)
+    found = taken(WrittenSettings(pinned_prompt(str(path))), MOODS, words)
+    assert found.demonstrations[0].outputs == {"mood": "good"}
+    assert found.in_words(words).messages(ROWS[0]) == PROMPT.in_words(words).messages(ROWS[0])
