@@ -39,8 +39,8 @@ CATEGORIES = {
         "month": "January February March April June July August September October November",
         "metal": "iron gold silver copper tin lead zinc steel bronze brass nickel",
         "instrument": "piano violin flute drum harp guitar trumpet organ cello horn banjo fiddle",
-        "flower": "rose lily daisy tulip violet poppy daffodil orchid iris lavender primrose",
-        "insect": "bee ant wasp fly moth beetle butterfly flea cricket gnat mosquito",
+        "flower": "rose lily daisy tulip peony poppy daffodil orchid iris lavender primrose",
+        "insect": "bee ant wasp fly moth beetle butterfly flea locust gnat mosquito",
         "dish": "soup stew pie pudding omelette salad roast porridge pancake sandwich toast",
     }.items()
 }

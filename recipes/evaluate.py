@@ -1,0 +1,114 @@
+"""What the built-in models can do: ``python -m recipes.evaluate prompts|text|soft [MODEL ...]``.
+
+Each part writes its tables into docs/builtin.md, between the marks of that part. ``soft`` goes on
+where it was stopped.
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+from afina.backbones.backbone import load_backbone
+from afina.backbones.builtin.folder import TINY
+from afina.backbones.frozen import load_frozen
+from afina.backbones.local_lm import LocalLM
+from afina.evaluation.compare import Comparison
+from benchmarks import soft_methods
+from benchmarks.machine import machine
+from benchmarks.real_data import HERE as BENCHMARKS
+from benchmarks.real_data import PACKAGES, SHARED, STORIES, row_line, verdict_line
+from recipes.books import Books
+from recipes.perplexity import bits_per_byte
+from recipes.trials import trials, tried
+
+CARD = Path(__file__).parent.parent / "docs" / "builtin.md"
+WRITERS = ("tiny-decoder", "tiny-seq2seq")
+CHARACTERS = 200_000  # of each book
+WINDOWS = (256, 512)  # tokens that are read from one start
+SOFT = {"uci_sentiment": (1500, 200), "subj": (1500, 300), "snips": (1500, 300)}
+
+
+def prompts(model: str) -> str:
+    """Held-out tasks by written prompts."""
+    lm = LocalLM(load_backbone(f"builtin:{model}"))
+    lines = [f"### builtin:{model}: accuracy on held-out tasks", ""]
+    for trial in trials(BENCHMARKS / "tasks"):
+        lines += prompt_table(tried(trial, lm, model))
+    return "\n".join(lines)
+
+
+def prompt_table(found: Comparison) -> list[str]:
+    """One task's ways, each beside the first."""
+    first = found.rows[0].label
+    lines = [f"{found.task}, {found.rows[0].n} rows:", "", "| prompt | score [95 %] | missing |"]
+    lines.append("| --- | --- | --- |")
+    for row in found.rows:
+        assert row.score is not None
+        score = f"{row.score:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        lines.append(f"| {row.method} | {score} | {row.missing} |")
+    told = [each for each in found.verdicts if each.a == first]
+    return [*lines, "", *map(verdict_line, told), ""]
+
+
+def text() -> str:
+    """Bits a byte on books that no training saw, beside the smallest story model."""
+    books = [each[:CHARACTERS] for each in Books.at(SHARED / "lm_text_en" / "valid").texts.values()]
+    lines = [
+        "| model | parameters | tokens from one start | bits a byte |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, source in (
+        ("builtin:tiny-decoder", "builtin:tiny-decoder"),
+        ("stories260k", STORIES),
+    ):
+        frozen = load_frozen(source, precision="float32")
+        size = sum(weight.numel() for weight in frozen.model.parameters())
+        for places in WINDOWS:
+            bits = bits_per_byte(frozen, books, places)
+            lines.append(f"| {name} | {size:,} | {places} | {bits:.3f} |")
+    return "\n".join(lines)
+
+
+def soft(model: str) -> str:
+    """Held-out tasks by soft methods, beside the probe and full fine-tuning."""
+    lines = [f"### builtin:{model}: soft methods", ""]
+    for task, (train, dev) in SOFT.items():
+        case = soft_methods.Case(task, train, dev, f"builtin:{model}")
+        found = soft_methods.run(f"{task}-{model}", case)
+        lines += [f"{task}, {found.metric} on dev, at most {train} train rows:", ""]
+        lines += [soft_methods.HEADER, "| --- | --- | --- | --- | --- | --- |"]
+        lines += [*map(row_line, found.rows), "", *map(verdict_line, found.verdicts), ""]
+    return "\n".join(lines)
+
+
+def put(part: str, table: str, card: Path = CARD) -> None:
+    """Write a part's table into the card, in the place of what stood there.
+
+    Raises: AssertionError where the card has no place for it.
+    """
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    whole = card.read_text()
+    assert re.search(f"{begin}.*{end}", whole, re.DOTALL), part
+    body = f"{begin}\n\n{machine(PACKAGES)}\n\n{table.strip()}\n\n{end}"
+    card.write_text(re.sub(f"{begin}.*?{end}", lambda _: body, whole, flags=re.DOTALL))
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=["prompts", "text", "soft"])
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="tiny-decoder and so on")
+    told = parser.parse_args()
+    match told.part:
+        case "text":
+            put("text", text())
+        case "prompts":
+            for model in told.models or WRITERS:
+                put(f"prompts {model}", prompts(model))
+        case "soft":
+            for model in told.models or TINY:
+                put(f"soft {model}", soft(model))
+
+
+if __name__ == "__main__":
+    main()
