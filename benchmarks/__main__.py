@@ -22,6 +22,8 @@ BENCHMARKS = (
     "local_calls",
     "journal",
     "retrieval",
+    "rag",
+    "few_shot",
     "reader",
 )
 
