@@ -5,8 +5,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from afina.errors import ArtefactError, InputError
+from afina.hard import marked
 from afina.hard.form import answer, form
 from afina.hard.template import Template
 from afina.lm.request import Message
@@ -17,6 +19,7 @@ from afina.task.value import read_value
 
 SYSTEM = Template("{{ instruction }}{% if instruction and form %}\n\n{% endif %}{{ form }}")
 PARTS = ("system", "user")
+Layout = Literal["lines", "marked"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Prompt:
     """A system part that stays, a user template that each row fills, and examples between them.
 
     The system part may name ``instruction`` and ``form``, which are the signature's, and inputs.
-    ``open`` names the parts that may be overridden; all others are locked.
+    ``open`` names the parts that may be overridden; all others are locked. Where ``layout`` is
+    ``marked`` both parts are DSPy's, and follow from the signature alone.
 
     >>> signature = Signature.parse("review -> mood: good | bad", instruction="Tell the mood.")
     >>> shown = Example.of({"review": "Loved it."}, {"mood": "good"})
@@ -53,6 +57,7 @@ class Prompt:
     user: Template
     demonstrations: tuple[Example, ...] = ()
     open: tuple[str, ...] = ()
+    layout: Layout = "lines"
 
     def __post_init__(self) -> None:
         for part in self.open:
@@ -87,12 +92,16 @@ class Prompt:
 
     def opening(self, inputs: Values | None = None) -> tuple[Message, ...]:
         """The system part, if it says anything, and a turn of each side an example."""
+        if self.layout == "marked":
+            return (Message("system", marked.system(self.signature)), *self.shown)
         system = self.said(form(self.signature), inputs or {})
         return ((Message("system", system),) if system else ()) + self.shown
 
     @cached_property
     def shown(self) -> tuple[Message, ...]:
         """The examples as turns; made once, since every row begins with them."""
+        if self.layout == "marked":
+            return marked.turns(self.signature, self.demonstrations)
         turns: list[Message] = []
         for example in self.demonstrations:
             turns.append(self.turn(example.inputs))
@@ -101,6 +110,8 @@ class Prompt:
 
     def turn(self, inputs: Values) -> Message:
         """A row as the user's turn."""
+        if self.layout == "marked":
+            return Message("user", marked.row(self.signature, inputs))
         return Message("user", self.user.render(inputs))
 
     def said(self, form: str, inputs: Values) -> str:
@@ -133,6 +144,8 @@ class Prompt:
         return self._front({})
 
     def _front(self, inputs: Values) -> str:
+        if self.layout == "marked":
+            return "".join(f"{each.content}\n\n" for each in self.opening())
         system = self.said("", inputs)
         blocks = [system] if system else []
         for example in self.demonstrations:
@@ -143,9 +156,9 @@ class Prompt:
 
     def back(self, inputs: Values) -> str:
         """The row as plain text, up to where the answer begins."""
-        row = self.user.render(inputs)
-        outputs = self.signature.outputs
-        return row if len(outputs) == 1 else f"{row}\n{outputs[0].name}:"
+        row, outputs = self.turn(inputs).content, self.signature.outputs
+        bare = len(outputs) == 1 or self.layout == "marked"
+        return row if bare else f"{row}\n{outputs[0].name}:"
 
     def in_words(self, words: Mapping[str, str]) -> "Prompt":
         """The prompt whose labels read as the words that stand for them, in examples too.
@@ -192,7 +205,8 @@ class Prompt:
     def to_json(self) -> dict[str, object]:
         """The prompt as plain JSON."""
         fields = [*self.signature.inputs, *self.signature.outputs]
-        return {
+        layout = {} if self.layout == "lines" else {"layout": self.layout}
+        return layout | {
             "signature": str(self.signature),
             "instruction": self.signature.instruction,
             "descriptions": {each.name: each.description for each in fields if each.description},
@@ -214,14 +228,26 @@ class Prompt:
                 "user": str(user),
                 "demonstrations": list(shown),
                 "open": list(parts),
+                **rest,
             }:
                 try:
                     signature = described(Signature.parse(text, instruction), descriptions)
                     examples = tuple(example_of(each, signature) for each in shown)
-                    return cls(signature, Template(system), Template(user), examples, tuple(parts))
+                    layout = read_layout(rest.get("layout", "lines"))
+                    return cls(
+                        signature, Template(system), Template(user), examples, tuple(parts), layout
+                    )
                 except (InputError, ValueError) as error:
                     raise ArtefactError(f"the prompt cannot be read: {error}") from error
         raise ArtefactError("expected a prompt as JSON, came another shape; write it anew")
+
+
+def read_layout(name: object) -> Layout:
+    """The layout of a name; raises ValueError where there is none."""
+    match name:
+        case "lines" | "marked":
+            return name
+    raise ValueError(f"expected the layout lines or marked, came {name!r}")
 
 
 def user_template(signature: Signature) -> Template:
