@@ -10,6 +10,7 @@ from rich.text import Text
 
 from afina.comparing import Compared, Show, Standing
 from afina.console import watching
+from afina.evaluation.advice import advise
 from afina.evaluation.report import Report
 from afina.evaluation.table import NOTHING, comparison_table, decimal
 from afina.training.watch import Watch
@@ -65,6 +66,20 @@ def comparing_live(again: Callable[[], str]) -> Iterator[tuple[Watch, Show]]:
 
 
 def compared_text(found: Compared) -> RenderableType:
-    """The table, the verdicts, what was left out and why."""
-    left_out = [Text(f"left out: {each}", style="dim") for each in found.unfit]
-    return Group(comparison_table(found.comparison), *left_out, Text(f"kept as {found.name}"))
+    """The table, the verdicts, what was left out and why, and what we would do."""
+    return Group(
+        comparison_table(found.comparison),
+        *(Text(f"left out: {each}", style="dim") for each in found.unfit),
+        *(Text(line) for line in advise(found.comparison)),
+        Text(f"kept as {found.name}"),
+    )
+
+
+def compared_json(found: Compared) -> dict[str, object]:
+    """What ``afina compare --json`` prints."""
+    return {
+        **found.comparison.to_json(),
+        "name": found.name,
+        "advice": list(advise(found.comparison)),
+        "unfit": [vars(each) for each in found.unfit],
+    }

@@ -20,7 +20,6 @@ ABOVE_ZERO = {
     "temperature",
     "k",
     "room",
-    "hops",
 }
 
 

@@ -37,6 +37,9 @@ def compare(
     ] = None,
     settings: Settings = None,
     budget: Spend = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write it: FILE.html, .md, .csv, .tex, .json.")
+    ] = None,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -44,18 +47,23 @@ def compare(
     from afina.comparing import compare_lineup
     from afina.comparing_table import compared_text, comparing_live
     from afina.lineup import Lineup, read_sizes
+    from afina.page.writing import check_suffix, write_report
     from afina.routes import cheapest_first
 
     names = tuple(each.strip() for each in (methods or "").split(",") if each.strip())
     if methods is not None and not names:
         raise InputError(f"expected methods such as a,b, got {methods!r}; left out, all run")
+    if report is not None:
+        check_suffix(report)
     given = by_method(settings, list(names) or cheapest_first())
     lineup = Lineup(task, names, tuple(model or (MINILM,)), seeds, read_sizes(examples), given)
     with comparing_live(command_line) as (watch, live):
         found = compare_lineup(
             store_at(home), lineup, models=models_at(home, budget), watch=watch, show=live
         )
-    show(found.comparison.to_json() if as_json else compared_text(found))
+    if report is not None:
+        write_report(store_at(home), found, report)
+    show(compared_json(found) if as_json else compared_text(found))
 
 
 def demo(home: Home = HOME, as_json: Json = False) -> None:

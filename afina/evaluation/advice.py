@@ -1,0 +1,128 @@
+"""Advice: what we would do and why, in three sentences made from a comparison's numbers."""
+
+from collections.abc import Sequence
+
+from afina.evaluation.compare import Comparison, Verdict
+from afina.evaluation.comparison_row import ComparisonRow
+from afina.evaluation.cost import BreakEven
+
+UNITS = {"cost": "dollars", "seconds": "seconds"}
+
+
+def advise(comparison: Comparison) -> tuple[str, str, str]:
+    """Which method we would use, how sure that is, and what it costs or would take to be surer."""
+    scored = [row for row in comparison.rows if row.score is not None and row.complete]
+    if not scored:
+        return (
+            "No method answered enough of the examples, so we would use none of them yet.",
+            "The rows say why each one failed or is incomplete.",
+            "Mend that and compare again: what is finished is not done twice.",
+        )
+    best = max(scored, key=lambda row: row.score or 0.0)
+    rivals = [row for row in scored if row is not best and equal_to(best, row, comparison)]
+    chosen = min((best, *rivals), key=lambda row: effort(row, best))
+    return (
+        what(chosen, best),
+        how_sure(chosen, best, rivals, comparison),
+        what_next(best, rivals, comparison),
+    )
+
+
+def equal_to(best: ComparisonRow, row: ComparisonRow, comparison: Comparison) -> bool:
+    """Whether the best one was not shown to be better than a row."""
+    found = between(best.label, row.label, comparison.verdicts)
+    return found is None or "better" not in found.verdict
+
+
+def between(one: str, other: str, verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict on two rows, whichever stands first in it."""
+    return next((each for each in verdicts if {each.a, each.b} == {one, other}), None)
+
+
+def effort(row: ComparisonRow, best: ComparisonRow) -> tuple[float, float, float]:
+    """What makes one of equal methods the better buy: dollars, then seconds, a call; then score."""
+    return (row.each.cost, row.each.seconds or 0.0, (best.score or 0.0) - (row.score or 0.0))
+
+
+def what(chosen: ComparisonRow, best: ComparisonRow) -> str:
+    """The first sentence."""
+    use = f"We would use {chosen.label}: it scores {interval(chosen)} on {chosen.n} examples"
+    if chosen is best:
+        return f"{use}, the highest score here."
+    return (
+        f"{use}, and each answer takes less than with {best.label}, whose {interval(best)} has not "
+        "been shown to be better."
+    )
+
+
+def how_sure(
+    chosen: ComparisonRow,
+    best: ComparisonRow,
+    rivals: Sequence[ComparisonRow],
+    comparison: Comparison,
+) -> str:
+    """The second sentence."""
+    beaten = [row for row in comparison.rows if row is not best and row not in rivals and row.score]
+    shown = f"{best.label} was shown to be better than {names(beaten)}" if beaten else ""
+    open_ = f"against {names(rivals)} chance cannot be ruled out" if rivals else ""
+    sure = "; ".join(part for part in (shown, open_) if part) or "There was nothing to compare with"
+    choice = comparison.choice
+    if choice is None or choice.optimism < 0.0005:
+        return f"{sure}."
+    return (
+        f"{sure}; and being the best of {choice.candidates} on these examples flatters it by about "
+        f"{points(choice.optimism)}, so expect {number(choice.expected)} on others."
+    )
+
+
+def what_next(best: ComparisonRow, rivals: Sequence[ComparisonRow], comparison: Comparison) -> str:
+    """The third sentence."""
+    for row in rivals:
+        found = between(best.label, row.label, comparison.verdicts)
+        if found is not None and "more" in found.verdict:
+            needed = found.verdict.removeprefix("cannot tell, ")
+            return f"To tell {best.label} from {row.label}: {needed}."
+    if comparison.break_even is not None:
+        return pays(comparison.break_even)
+    return "Open the sealed test once, at the end, for a score that nothing was chosen on."
+
+
+def pays(found: BreakEven) -> str:
+    """From how many calls on the dearer tuning pays."""
+    unit, first, second = UNITS[found.unit], found.first, found.second
+    if found.calls is None:
+        return (
+            f"{first.label} costs less than {second.label} at any number of calls, "
+            f"{first.each:.2g} {unit} each against {second.each:.2g}."
+        )
+    return (
+        f"Up to about {found.calls:,.0f} calls {first.label} costs less in all, from then on "
+        f"{second.label}, at {second.each:.2g} {unit} a call against {first.each:.2g}."
+    )
+
+
+def interval(row: ComparisonRow) -> str:
+    """A score with its bounds."""
+    return f"{number(row.score)} [{number(row.low)}, {number(row.high)}]"
+
+
+def number(score: float | None) -> str:
+    """A score with three decimals, or one where it goes to 100."""
+    if score is None:
+        return "none"
+    return f"{score:.1f}" if abs(score) > 1 else f"{score:.3f}"
+
+
+def points(difference: float) -> str:
+    """A difference of scores in points.
+
+    >>> points(0.0123)
+    '1.2 points'
+    """
+    return f"{100 * difference:.1f} points"
+
+
+def names(rows: Sequence[ComparisonRow]) -> str:
+    """Rows in words."""
+    labels = [row.label for row in rows]
+    return " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
