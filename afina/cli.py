@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from afina.commands import answer, compare, exchange, journal, retrieval, tune
+from afina.commands import aliases, answer, compare, exchange, journal, retrieval, tune
 from afina.commands import show as shown
 from afina.errors import AfinaError, DataError
 
@@ -33,9 +33,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": answer.predict,
     "chat": answer.chat,
     "show": shown.show_run,
+    "alias": aliases.alias,
     "index": retrieval.index_documents,
     "search": retrieval.search,
-    "import": exchange.import_adapter,
+    "import": exchange.import_prompt,
     "export": exchange.export,
     "test": answer.unseal,
     "demo": compare.demo,

@@ -22,10 +22,18 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.hard.selection import FewShotSettings
 
             return FewShotSettings()
+        case "written":
+            from afina.hard.interchange.prompt_file import WrittenSettings
+
+            return WrittenSettings()
         case "rag":
             from afina.hard.rag import RagSettings
 
             return RagSettings()
+        case "multi-hop":
+            from afina.program.multi_hop import MultiHopSettings
+
+            return MultiHopSettings()
         case "prompt-tuning":
             from afina.training.prompt_run import PromptTuningSettings
 

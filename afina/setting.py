@@ -20,6 +20,7 @@ ABOVE_ZERO = {
     "temperature",
     "k",
     "room",
+    "hops",
 }
 
 

@@ -24,12 +24,14 @@ from afina.lm.journal import Journal
 from afina.method_settings import EXAMPLES, typed_settings
 from afina.methods import (
     MULTITASK,
-    RAG,
+    RETRIEVING,
     WITHOUT_MODEL,
+    WRITTEN,
     Job,
     Made,
     examine,
     method_named,
+    pinned_prompt,
     pinned_retrieval,
     pinned_sources,
     without_retrieval,
@@ -39,12 +41,14 @@ from afina.packed import join, restore
 from afina.solver import Packed, Solver, Usage
 from afina.store.bundle import FACTS, load_bundle, save_bundle
 from afina.store.order import MADE, Order, check_same_order, claim, made_of
+from afina.store.prompts import keep_prompts
 from afina.store.run import Run, check_name, run_name
 from afina.store.store import Store, make_folder
 from afina.task.example import Example
 from afina.task.subset import with_examples
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
+from afina.written import prompts_in
 
 if TYPE_CHECKING:
     from afina.lm.lm import LM
@@ -195,8 +199,10 @@ def checked(order: Order) -> Order:
     settings = typed_settings(order.method, order.settings)
     if order.method == MULTITASK:
         settings = pinned_sources(settings)
-    if order.method == RAG:
+    if order.method in RETRIEVING:
         settings = pinned_retrieval(settings)
+    if order.method == WRITTEN:
+        settings = pinned_prompt(settings)
     model = "" if order.method in WITHOUT_MODEL else order.model
     return replace(order, model=model, settings=settings)
 
@@ -296,7 +302,9 @@ def spent_by(models: Models, run: str) -> Usage:
 
 
 def note_done(store: Store, run: Run, solver: Solver, seconds: float) -> None:
-    """Note that a run is finished, what it took and how many numbers it trained."""
+    """Note that a run is finished, its prompts, what it took and how many numbers it trained."""
+    parents = made_of(run).get("parents")
+    keep_prompts(store, run.name, prompts_in(solver), message=message_of(run), parents=parents)
     done = replace(run, status="done", seconds=seconds, finished=store.clock())
     store.update_run(replace(done, parameters=solver.parameters))
 
@@ -325,6 +333,12 @@ def bare_report(store: Store, run: Run, split: str) -> Report | None:
     """A run's report on a split without passages; None where it retrieves none."""
     name = split + RETRIEVAL
     return store.report(run.name, name) if name in store.splits(run.name) else None
+
+
+def message_of(run: Run) -> str:
+    """How a run's prompts came to be."""
+    settings = (f"{name}={value}" for name, value in run.settings.items())
+    return ", ".join([f"{run.method} on {run.task}, seed {run.seed}", *settings])
 
 
 @contextmanager

@@ -6,17 +6,35 @@ from pathlib import Path
 import pytest
 
 from afina.errors import ArtefactError, InputError, MismatchError
+from afina.hard.interchange.prompt_file import pinned_prompt
 from afina.method_settings import known_settings, read_settings, typed_settings
-from afina.methods import METHODS, MULTITASK, SEEDED, WITHOUT_MODEL, Job, checkpoints, method_named
+from afina.methods import (
+    METHODS,
+    MULTITASK,
+    RETRIEVING,
+    SEEDED,
+    WITHOUT_MODEL,
+    Job,
+    checkpoints,
+    method_named,
+)
 from afina.models import load_embedding, load_model, local_lm
 from afina.packed import model_of, restore
 from afina.solver import Packed
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from tests.folders import adapter_folder, index_folder, model_folder, source_folder, task_folder
+from tests.folders import (
+    adapter_folder,
+    index_folder,
+    model_folder,
+    prompt_file,
+    source_folder,
+    task_folder,
+)
 from tests.tiny import shared
 
-FAMILY = dict.fromkeys(("zero-shot", "few-shot", "rag"), "gpt2")  # encoders answer none of these
+ASKED = ("zero-shot", "few-shot", "written", "chain-of-thought", "rag", "multi-hop")
+FAMILY = dict.fromkeys(ASKED, "gpt2")  # encoders answer none of these
 QUICK = {
     "prompt-tuning": {"length": 2, "epochs": 1},
     "p-tuning": {"length": 2, "hidden": 8, "epochs": 1},
@@ -34,7 +52,9 @@ def quick(method: str) -> dict[str, object]:
         return {"source": source_folder(), "length": 2, **epochs}
     if method == "imported":
         return {"folder": adapter_folder()}
-    if method == "rag":
+    if method == "written":
+        return {"prompt": pinned_prompt(prompt_file())}
+    if method in RETRIEVING:
         return {"index": index_folder(), "k": 1}
     return QUICK.get(method, {})
 
