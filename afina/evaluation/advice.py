@@ -11,20 +11,22 @@ UNITS = {"cost": "dollars", "seconds": "seconds"}
 
 def advise(comparison: Comparison) -> tuple[str, str, str]:
     """Which method we would use, how sure that is, and what it costs or would take to be surer."""
-    scored = [row for row in comparison.rows if row.score is not None and row.complete]
-    if not scored:
+    whole = [row for row in comparison.rows if row.score is not None and row.complete]
+    if not whole:
         return (
             "No method answered enough of the examples, so we would use none of them yet.",
             "The rows say why each one failed or is incomplete.",
             "Mend that and compare again: what is finished is not done twice.",
         )
-    best = max(scored, key=lambda row: row.score or 0.0)
-    rivals = [row for row in scored if row is not best and equal_to(best, row, comparison)]
+    best = max(whole, key=lambda row: row.score or 0.0)
+    others = [row for row in whole if row is not best]
+    rivals = [row for row in others if equal_to(best, row, comparison)]
+    beaten = [row for row in others if row not in rivals]
     chosen = min((best, *rivals), key=lambda row: effort(row, best))
     return (
         what(chosen, best),
-        how_sure(chosen, best, rivals, comparison),
-        what_next(best, rivals, comparison),
+        how_sure(best, rivals, beaten, comparison),
+        what_next(best, rivals, whole, comparison),
     )
 
 
@@ -56,34 +58,50 @@ def what(chosen: ComparisonRow, best: ComparisonRow) -> str:
 
 
 def how_sure(
-    chosen: ComparisonRow,
     best: ComparisonRow,
     rivals: Sequence[ComparisonRow],
+    beaten: Sequence[ComparisonRow],
     comparison: Comparison,
 ) -> str:
     """The second sentence."""
-    beaten = [row for row in comparison.rows if row is not best and row not in rivals and row.score]
-    shown = f"{best.label} was shown to be better than {names(beaten)}" if beaten else ""
-    open_ = f"against {names(rivals)} chance cannot be ruled out" if rivals else ""
-    sure = "; ".join(part for part in (shown, open_) if part) or "There was nothing to compare with"
+    unjudged = [row for row in comparison.rows if row.error or not row.complete]
+    parts = [
+        f"{best.label} was shown to be better than {names(beaten)}" if beaten else "",
+        f"beside {names(rivals)} chance cannot be ruled out" if rivals else "",
+        f"{names(unjudged)} failed or left examples unanswered" if unjudged else "",
+        flattery(best, comparison),
+    ]
+    text = "; ".join(part for part in parts if part) or "there was nothing to compare it with"
+    named = text.startswith(tuple(row.label for row in comparison.rows))
+    return f"{text}." if named else f"{text[0].upper()}{text[1:]}."
+
+
+def flattery(best: ComparisonRow, comparison: Comparison) -> str:
+    """What having been chosen on these examples adds to the best one's score."""
     choice = comparison.choice
-    if choice is None or choice.optimism < 0.0005:
-        return f"{sure}."
+    if choice is None or choice.score != best.score or choice.optimism < 0.0005:
+        return ""
     return (
-        f"{sure}; and being the best of {choice.candidates} on these examples flatters it by about "
-        f"{points(choice.optimism)}, so expect {number(choice.expected)} on others."
+        f"being the best of {choice.candidates} on these examples flatters it by about "
+        f"{points(choice.optimism)}, so expect {number(choice.expected)} on others"
     )
 
 
-def what_next(best: ComparisonRow, rivals: Sequence[ComparisonRow], comparison: Comparison) -> str:
+def what_next(
+    best: ComparisonRow,
+    rivals: Sequence[ComparisonRow],
+    whole: Sequence[ComparisonRow],
+    comparison: Comparison,
+) -> str:
     """The third sentence."""
     for row in rivals:
         found = between(best.label, row.label, comparison.verdicts)
         if found is not None and "more" in found.verdict:
             needed = found.verdict.removeprefix("cannot tell, ")
             return f"To tell {best.label} from {row.label}: {needed}."
-    if comparison.break_even is not None:
-        return pays(comparison.break_even)
+    even, labels = comparison.break_even, {row.label for row in whole}
+    if even is not None and {even.first.label, even.second.label} <= labels:
+        return pays(even)
     return "Open the sealed test once, at the end, for a score that nothing was chosen on."
 
 

@@ -1,0 +1,93 @@
+"""The advice says what the numbers say, and no more."""
+
+from collections.abc import Callable
+
+import pytest
+
+from afina.evaluation.advice import advise
+from afina.evaluation.compare import Entry, compare
+from afina.evaluation.report import Report
+from afina.solver import Usage
+from afina.task.metrics import Metric
+
+MakeReport = Callable[..., Report]
+WANTED = ["a", "b"] * 100
+
+
+@pytest.fixture
+def entry(accuracy: Metric, make_report: MakeReport) -> Callable[..., Entry]:
+    def made(method: str, count: int, missing: int = 0, **changes: object) -> Entry:
+        answers = [w if n < count else "c" for n, w in enumerate(WANTED)]
+        given = [*answers[: len(answers) - missing], *[None] * missing]
+        report = make_report(accuracy, WANTED, given, low=0.1, high=0.9, **changes)
+        return Entry(method, "m", (0,), (report,), (f"run-{method}",))
+
+    return made
+
+
+def advice(accuracy: Metric, *entries: Entry) -> tuple[str, str, str]:
+    return advise(compare(entries, accuracy, task="mr", resamples=1000))
+
+
+def test_a_clear_winner_is_named_with_its_numbers(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    found = advice(accuracy, entry("majority", 100), entry("few-shot", 180))
+    assert found[0] == (
+        "We would use few-shot: it scores 0.900 [0.100, 0.900] on 200 examples, the highest score "
+        "here."
+    )
+    assert found[1].startswith("few-shot was shown to be better than majority")
+    assert "calls" in found[2]
+
+
+def test_of_two_that_cannot_be_told_apart_the_cheaper_one_is_taken(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    cheap = entry("zero-shot", 170, usage=Usage(200, 2000, 0.01))
+    found = advice(accuracy, cheap, entry("few-shot", 173, usage=Usage(200, 9000, 0.1)))
+    assert found[0].startswith("We would use zero-shot: it scores 0.850")
+    assert "less than with few-shot, whose 0.865" in found[0]
+    assert found[1].startswith("Beside zero-shot chance cannot be ruled out")
+    assert found[2].startswith("To tell few-shot from zero-shot: about ")
+    assert found[2].endswith(" more cases needed.")
+
+
+def test_what_left_examples_unanswered_is_neither_taken_nor_beaten(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    found = advice(accuracy, entry("majority", 100), entry("few-shot", 180, missing=20))
+    assert found[0].startswith("We would use majority: it scores 0.500")
+    assert found[1] == "few-shot failed or left examples unanswered."
+    assert "better" not in " ".join(found)
+    assert found[2].startswith("Open the sealed test once")
+
+
+def test_where_all_failed_nothing_is_advised(accuracy: Metric) -> None:
+    found = advice(accuracy, Entry("rag", "m", (0,), (), error="no index"))
+    assert found[0].startswith("No method answered enough")
+
+
+def test_the_flattery_of_the_best_of_many_is_told(
+    accuracy: Metric, make_report: MakeReport
+) -> None:
+    entries = [
+        Entry(
+            f"m{shift}",
+            "m",
+            (0,),
+            (
+                make_report(
+                    accuracy,
+                    WANTED,
+                    [
+                        w if (n * 7 + shift * 37) % 200 < 120 + shift % 2 else "c"
+                        for n, w in enumerate(WANTED)
+                    ],
+                ),
+            ),
+        )
+        for shift in range(8)
+    ]
+    found = advice(accuracy, *entries)
+    assert "being the best of 8 on these examples flatters it by about" in found[1]
