@@ -417,7 +417,7 @@ def test_a_prompt_goes_to_peft_and_comes_back_as_a_run(here: Path) -> None:
 def test_what_cannot_be_exported_is_refused(here: Path) -> None:
     tuned()
     tuned(method="linear-probe", name="probe")
-    refused(afina("export", "r", "--to", "onnx", "--out", "x"), 2, "peft or prompt-embeds")
+    refused(afina("export", "r", "--to", "onnx", "--out", "x"), 2, "peft, prompt-embeds")
     refused(afina("export", "probe", "--to", "peft", "--out", "x"), 2, "has none to export")
     refused(afina("export", "r", "--to", "prompt-embeds", "--out", "x"), 2, "expected a decoder")
     assert not (here / "x").exists()

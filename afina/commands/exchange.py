@@ -61,7 +61,7 @@ def order_for(source: Path, task: str, model: str, settings: dict[str, object]) 
     from afina.store.order import Order
     from afina.tuning import imported_from
 
-    if source.is_dir():
+    if source.is_dir() or not (source.suffix or source.exists()):
         return Order(task, "imported", model, 0, imported_from(source, settings))
     return Order(task, "written", model, 0, {**settings, "prompt": str(source)})
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from afina.errors import InputError
 from afina.store.columns import damage
 from afina.store.run import check_name
-from afina.store.store import Store
+from afina.store.store import Store, aliased, row_of
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ def move_alias(store: Store, alias: str, run: str) -> Place:
             f"expected a finished run, came {found.name!r}, which is {found.status}; finish it "
             f"with: afina resume {found.name}"
         )
-    if any(each.name == alias for each in store.runs()):
-        raise InputError(f"expected a new name, came {alias!r}, which a run has; choose another")
-    before = current(history(store, alias))
-    if before is not None and before.run == found.name:
-        return before
     with store.transaction() as connection:
-        connection.execute(
-            "INSERT INTO aliases (alias, run, moved) VALUES (?, ?, ?)",
-            (alias, found.name, store.clock().isoformat()),
-        )
-    return last(store, alias)
+        if row_of(connection, alias) is not None:
+            raise InputError(
+                f"expected a new name, came {alias!r}, which a run has; choose another"
+            )
+        if aliased(connection, alias) != found.name:
+            connection.execute(
+                "INSERT INTO aliases (alias, run, moved) VALUES (?, ?, ?)",
+                (alias, found.name, store.clock().isoformat()),
+            )
+        return standing(connection, alias, store)[-1]
 
 
 def move_back(store: Store, alias: str) -> Place:
@@ -52,38 +52,30 @@ def move_back(store: Store, alias: str) -> Place:
     Raises:
         InputError: there is no such alias, or it stood nowhere before.
     """
-    there = [place for place in history(store, alias) if place.left is None]
-    if len(there) < 2:
-        where = f"it has only stood for {there[0].run!r}" if there else "there is none"
-        raise InputError(f"expected an alias that was moved, came {alias!r}: {where}")
     with store.transaction() as connection:
+        there = standing(connection, alias, store)
+        if len(there) < 2:
+            where = f"it has only stood for {there[0].run!r}" if there else "there is none"
+            raise InputError(f"expected an alias that was moved, came {alias!r}: {where}")
         connection.execute(
             "UPDATE aliases SET left_at = ? WHERE number = (SELECT max(number) FROM aliases"
             " WHERE alias = ? AND left_at IS NULL)",
             (store.clock().isoformat(), alias),
         )
-    return last(store, alias)
+    return there[-2]
 
 
-def last(store: Store, alias: str) -> Place:
-    """Where an alias stands that stands somewhere."""
-    place = current(history(store, alias))
-    assert place is not None
-    return place
-
-
-def current(places: list[Place]) -> Place | None:
-    """The latest place that was not left."""
-    return next((place for place in reversed(places) if place.left is None), None)
+def standing(connection: sqlite3.Connection, alias: str, store: Store) -> list[Place]:
+    """The places of an alias that it was not moved back from, oldest first."""
+    query = "SELECT * FROM aliases WHERE alias = ? AND left_at IS NULL ORDER BY number"
+    return [place_of(row, store) for row in connection.execute(query, (alias,))]
 
 
 def history(store: Store, alias: str) -> list[Place]:
     """All places of an alias, oldest first; none where there is no such alias."""
+    query = "SELECT * FROM aliases WHERE alias = ? ORDER BY number"
     with store.transaction() as connection:
-        rows = connection.execute(
-            "SELECT * FROM aliases WHERE alias = ? ORDER BY number", (alias,)
-        ).fetchall()
-    return [place_of(row, store) for row in rows]
+        return [place_of(row, store) for row in connection.execute(query, (alias,))]
 
 
 def aliases(store: Store) -> list[Place]:

@@ -1,5 +1,6 @@
 """An alias stands for a run, can be moved on and back, and remembers where it stood."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -78,3 +79,20 @@ def test_only_finished_runs_have_aliases(three: Store) -> None:
         move_alias(three, "production", "zz")
     with pytest.raises(InputError, match="came 'production': there is none"):
         move_back(three, "production")
+
+
+def test_two_who_go_back_at_once_leave_a_place(three: Store) -> None:
+    """Broken by looking in one transaction and writing in another."""
+    for name in "abc":
+        move_alias(three, "production", name)
+    with ThreadPoolExecutor(8) as pool:
+        ended = list(pool.map(lambda _: back(three), range(8)))
+    assert sorted(ended) == ["a", "b", *["refused"] * 6]
+    assert three.run("production").name == "a"
+
+
+def back(store: Store) -> str:
+    try:
+        return move_back(store, "production").run
+    except InputError:
+        return "refused"
