@@ -23,6 +23,7 @@ BENCHMARKS = (
     "journal",
     "retrieval",
     "rag",
+    "multi_hop",
     "few_shot",
     "reader",
 )
