@@ -47,7 +47,7 @@ hops are written by a rule that reads what its prompt shows and no gold
 (`benchmarks/multi_hop_writer.py`); the blind writer is the same rule kept from what was found. The
 rule's two numbers were set before anything was measured and left so; with 1 to 3 passages and 2 or
 4 names, 2 and 3 hops reached 86.4 to 88.9 on HotpotQA and 61.1 to 64.3 on MuSiQue. No local model
-was measured: those here hold 256 tokens, and five passages are about 700 words.
+was measured: those here hold at most 512 tokens of a few letters each, less than five passages.
 
 | data | n | how | recall at 5 | to one search | calls a question | seconds a question |
 | --- | --- | --- | --- | --- | --- | --- |"""
