@@ -8,6 +8,9 @@ from afina.hard.interchange.prompt_file import write_prompt
 from afina.hard.prompt import Prompt
 from afina.hard.prompt_solver import PromptSolver
 from afina.hard.rag_solver import RagSolver
+from afina.program.predict import once
+from afina.program.program import Program
+from afina.program.program_folder import write_program
 from afina.program.program_solver import ProgramSolver
 from afina.solver import Packed, Solver, Value, Values
 from afina.task.example import Example
@@ -32,11 +35,16 @@ def prompts_in(solver: Solver) -> Mapping[str, Prompt]:
 def export_written(packed: Packed, form: str, out: Path, examples: Sequence[Example]) -> int:
     """Write a packed solver's prompt as a file, checked on rows: how many say the same.
 
+    A program becomes a folder with a file for each of its prompts.
+
     Raises:
         InputError: it has no single written prompt that all rows share, there is nothing to check
             it on, or the format cannot say what it says.
     """
     settings = packed.settings
+    if packed.kind == "program":
+        program = Program.from_json(settings.get("program"), once)
+        return write_program(program, form, out, words=words_of(packed))
     if packed.kind != "prompt":
         raise InputError(
             f"expected a run with one written prompt to write as {form}, came one of the kind "
@@ -47,10 +55,15 @@ def export_written(packed: Packed, form: str, out: Path, examples: Sequence[Exam
             "expected a prompt that all rows share, came one whose examples are chosen for each "
             "row; tune it with select=balanced or select=random"
         )
-    words = settings.get("words")
-    assert isinstance(words, Mapping)
-    prompt = Prompt.from_json(settings.get("prompt")).in_words(words)
+    prompt = Prompt.from_json(settings.get("prompt")).in_words(words_of(packed))
     return write_prompt(prompt, form, out, sample(prompt, examples))
+
+
+def words_of(packed: Packed) -> Mapping[str, str]:
+    """A packed solver's words for labels."""
+    words = packed.settings.get("words")
+    assert isinstance(words, Mapping)
+    return words
 
 
 def sample(prompt: Prompt, examples: Sequence[Example]) -> Iterator[Values]:

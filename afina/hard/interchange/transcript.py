@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from afina.errors import InputError
+from afina.hard import marked
 from afina.hard.form import form
 from afina.hard.interchange.pieces import pieces_of, template_of
 from afina.hard.interchange.shown import example_of
@@ -47,13 +48,17 @@ def transcript_of(prompt: Prompt) -> Transcript:
     Raises:
         InputError: the system part names one of these beside a block on an input.
     """
-    system = prompt.system
-    if set(system.names) & {"instruction", "form"}:
+    system, user = prompt.system, prompt.user
+    if prompt.layout == "marked":
+        names = {each.name: f"{{{{ {each.name} }}}}" for each in prompt.signature.inputs}
+        system = Template.verbatim(marked.system(prompt.signature))
+        user = Template(marked.row(prompt.signature, names))
+    elif set(system.names) & {"instruction", "form"}:
         own = {"instruction": prompt.signature.instruction, "form": form(prompt.signature)}
         system = template_of(pieces_of(system, own))
     shown = [Line(each.role, Template.verbatim(each.content)) for each in prompt.shown]
     opening = [Line("system", system)] if system.text else []
-    return Transcript((*opening, *shown, Line("user", prompt.user)))
+    return Transcript((*opening, *shown, Line("user", user)))
 
 
 def prompt_of(transcript: Transcript, signature: Signature) -> Prompt:
