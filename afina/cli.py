@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from afina.commands import aliases, answer, compare, exchange, journal, retrieval, tune
+from afina.commands import aliases, answer, compare, exchange, journal, plan, retrieval, tune
 from afina.commands import show as shown
 from afina.errors import AfinaError, DataError
 
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": tune.doctor,
     "resume": tune.resume,
     "compare": compare.compare,
+    "plan": plan.plan,
     "predict": answer.predict,
     "chat": answer.chat,
     "show": shown.show_run,

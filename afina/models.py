@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from afina.lm.endpoint import Endpoint
     from afina.lm.lm import LM
     from afina.retrieval.embedding import Embedding
+    from afina.task.task import Task
 
 SPEAKERS = ("openai", "openai-completions", "scripted")  # models without weights, by provider
 REMOTE_VECTORS = "openai"  # the provider whose vectors are made at an endpoint
@@ -55,6 +56,13 @@ def load_lm(
 
     given = {"OPENAI_BASE_URL": base_url or "", "OPENAI_API_KEY": key or ""}
     return remote_lm(name, endpoint_from(given), prices)
+
+
+def row_seconds(backbone: "Backbone", task: "Task") -> float:
+    """Seconds that a loaded model takes for a row of a task."""
+    from afina.training.pace import row_seconds as measured
+
+    return measured(backbone, task)
 
 
 def local_lm(backbone: "Backbone") -> "LM":
@@ -190,6 +198,10 @@ class Models:
     def embedding(self, name: str) -> "Embedding":
         """A model of vectors."""
         return self.embedder(name) if has_remote_vectors(name) else local_embedding(self.load(name))
+
+    def row_seconds(self, name: str, task: "Task") -> float:
+        """Seconds that a model whose weights are here takes for a row of a task."""
+        return row_seconds(self.load(name), task)
 
     def lm(self, name: str, run: str = "") -> "LM":
         """A language model whose calls are noted under a run's name."""

@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).parent.parent / "afina"
 LAYERS = [
     {"cli", "serving"},
     {"commands"},
-    {"sweep_table", "comparing_table", "page"},
+    {"sweep_table", "comparing_table", "page", "plan_table"},
     {
         *("alias_table", "console", "diagnosis_table", "heatmap", "journal_table"),
         *("passage_table", "portrait_table", "prompt_diff"),
     },
-    {"sweep", "comparing"},
+    {"sweep", "comparing", "plan"},
     {"lineup", "routes"},
     {"tuning"},
     {"store"},

@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Tune several methods on one task and judge the differences; goes on where it stopped."""
     from afina.comparing import compare_lineup
-    from afina.comparing_table import compared_text, comparing_live
+    from afina.comparing_table import compared_json, compared_text, comparing_live
     from afina.lineup import Lineup, read_sizes
     from afina.page.writing import check_suffix, write_report
     from afina.routes import cheapest_first
