@@ -43,8 +43,9 @@ def prompt_table(found: Comparison) -> list[str]:
     lines = [f"{found.task}, {found.rows[0].n} rows:", "", "| prompt | score [95 %] | missing |"]
     lines.append("| --- | --- | --- |")
     for row in found.rows:
-        assert row.score is not None
-        score = f"{row.score:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        score = "none was readable"
+        if row.score is not None:
+            score = f"{row.score:.3f} [{row.low:.3f}, {row.high:.3f}]"
         lines.append(f"| {row.method} | {score} | {row.missing} |")
     told = [each for each in found.verdicts if each.a == first]
     return [*lines, "", *map(verdict_line, told), ""]

@@ -26,7 +26,7 @@ SHARED = ROOT.parent.parent / "shared" / "data"
 PLACES = 512  # tokens of the longest conversation
 PIECE = 20_000  # characters encoded at once
 LEARNED = 300_000  # characters of each book that the tokenizer learns from
-LEARNED_TALKS = 20_000  # and conversations
+LEARNED_TALKS = 20_000  # and how many conversations
 BATCH = 2_000  # conversations encoded at once
 
 
@@ -73,12 +73,14 @@ def encoded(batch: list[str], tokenizer: Tokenizer) -> list[np.ndarray]:
     return found
 
 
-def prepare(shared: Path, folder: Path, *, count: int, seed: int) -> dict[str, object]:
-    """Write all files and what they hold."""
+def prepare(
+    shared: Path, folder: Path, *, count: int, seed: int, learned: int = LEARNED_TALKS
+) -> dict[str, object]:
+    """Write all files and what they hold; the tokenizer learns from ``learned`` other talks."""
     folder.mkdir(parents=True, exist_ok=True)
     books, sets = Books.at(shared / "lm_text_en" / "train"), Sets.at(shared)
     beginnings = [text[:LEARNED] for text in books.texts.values()]
-    told = talks(books, sets, LEARNED_TALKS, seed + 1)
+    told = talks(books, sets, learned, seed + 1)
     tokenizer = trained_tokenizer([*beginnings, *told])
     tokenizer.save(str(folder / "tokenizer.json"))
     valid = Books.at(shared / "lm_text_en" / "valid")
@@ -91,7 +93,10 @@ def prepare(shared: Path, folder: Path, *, count: int, seed: int) -> dict[str, o
         "conversations": len(arrays["starts"]) - 1,
         "tokens": {name: len(arrays[name]) for name in ("text", "valid", "talks")},
         "bytes": {"valid": sum(len(text.encode()) for text in valid.texts.values())},
-        "sha256": {name: digest(folder / f"{name}.npy") for name in arrays},
+        "sha256": {
+            "tokenizer": digest(folder / "tokenizer.json"),
+            **{name: digest(folder / f"{name}.npy") for name in arrays},
+        },
     }
     (folder / "prepared.json").write_text(json.dumps(facts, indent=1) + "\n")
     return facts
@@ -109,10 +114,13 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of the data sets")
     parser.add_argument("--folder", type=Path, default=DATA, help="where files go")
     parser.add_argument("--conversations", type=int, default=200_000)
+    parser.add_argument("--learned", type=int, default=LEARNED_TALKS, help="for the tokenizer")
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     begun = time.monotonic()
-    facts = prepare(told.shared, told.folder, count=told.conversations, seed=told.seed)
+    facts = prepare(
+        told.shared, told.folder, count=told.conversations, seed=told.seed, learned=told.learned
+    )
     print(json.dumps({**facts, "seconds": round(time.monotonic() - begun)}))
 
 

@@ -83,7 +83,8 @@ def pretrain(
         checkpoints = Checkpoints(folder, Disk())
         place = Place(schedule=Schedule(steps))
         if found := checkpoints.load():
-            place = restored(found, plan, model, optimisers)
+            refuse_other(found, plan, stock)
+            place = restored(found, model, optimisers)
         session = Session(plan, stock, folder, model, optimisers, checkpoints, losses)
         session.run(place, minutes=minutes, stop_after=stop_after)
     return model.eval()
@@ -156,15 +157,24 @@ class Session:
     def save(self, place: Place) -> None:
         """Keep all that going on needs."""
         weights = {f"weight:{name}": each.detach() for name, each in self.model.named_parameters()}
-        facts = {"plan": asdict(self.plan), **asdict(place)}
+        facts = {"plan": asdict(self.plan), "data": self.stock.digest, **asdict(place)}
         self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
 
 
-def restored(found: Checkpoint, plan: Plan, model: Any, optimisers: Optimisers) -> Place:
+def refuse_other(found: Checkpoint, plan: Plan, stock: Stock) -> None:
+    """Raise SystemExit where a checkpoint is of another plan or of other data."""
+    run, facts = found.path.parent, found.facts
+    if facts["plan"] != asdict(plan):
+        raise SystemExit(f"{run} holds a run of another plan: {facts['plan']}; name another --run")
+    if facts["data"] != stock.digest:
+        raise SystemExit(
+            f"{run} was trained on other data; prepare those again or name another --run"
+        )
+
+
+def restored(found: Checkpoint, model: Any, optimisers: Optimisers) -> Place:
     """Put a checkpoint's weights and memories back, and say where it was."""
     facts = found.facts
-    if facts["plan"] != asdict(plan):
-        raise SystemExit(f"{found.path.parent} holds a run of another plan: {facts['plan']}")
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.copy_(found.tensors[f"weight:{name}"])

@@ -1,5 +1,6 @@
 """The tokens that a model is trained on, as files: plain text, and conversations."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ class Stock:
     valid: Ids  # text for validation
     talks: Ids
     starts: NDArray[np.int64]
+    digest: str = ""  # of all files
     first: int = 0  # of the conversations, the first that is read
     last: int = -KEPT  # and the first that is not
 
@@ -33,6 +35,7 @@ class Stock:
             np.load(folder / "valid.npy", mmap_mode="r"),
             np.load(folder / "talks.npy", mmap_mode="r"),
             np.load(folder / "starts.npy"),
+            hashlib.sha256((folder / "prepared.json").read_bytes()).hexdigest(),
         )
 
     @property
