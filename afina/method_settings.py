@@ -50,6 +50,14 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.training.prefix_run import P_TUNING_V2
 
             return P_TUNING_V2
+        case "distill":
+            from afina.training.distill_run import DistillSettings
+
+            return DistillSettings()
+        case "read-back":
+            from afina.training.read_back import ReadBackSettings
+
+            return ReadBackSettings()
         case "imported":
             from afina.training.import_run import ImportSettings
 

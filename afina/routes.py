@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from afina.making.multitask import MULTITASK
+from afina.making.trained import BUILDERS
 from afina.method_settings import defaults
-from afina.methods import BUILDERS, METHODS, MULTITASK, WITHOUT_MODEL
+from afina.methods import METHODS, WITHOUT_MODEL
 from afina.models import Models, is_speaker
 from afina.task.signature import FieldType, Text, TextList
 from afina.task.task import Task

@@ -12,8 +12,9 @@ from afina.disk import Disk, lock_folder
 from afina.disk import sweep as sweep_folder
 from afina.errors import AfinaError, InputError
 from afina.evaluation.report import Report
+from afina.job import Job, Made
+from afina.making.trained import BUILDERS, together
 from afina.method_settings import EXAMPLES
-from afina.methods import BUILDERS, Job, Made, together
 from afina.models import Models
 from afina.store.bundle import save_bundle
 from afina.store.order import Order, claim

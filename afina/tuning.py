@@ -19,23 +19,15 @@ from afina.errors import (
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
 from afina.evaluation.without import RETRIEVAL, beside
+from afina.job import Job, Made
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
+from afina.making.multitask import MULTITASK, pinned_sources
+from afina.making.retrieved import RETRIEVING, pinned_retrieval, without_retrieval
+from afina.making.trained import examine
+from afina.making.written import WRITTEN, pinned_prompt
 from afina.method_settings import EXAMPLES, typed_settings
-from afina.methods import (
-    MULTITASK,
-    RETRIEVING,
-    WITHOUT_MODEL,
-    WRITTEN,
-    Job,
-    Made,
-    examine,
-    method_named,
-    pinned_prompt,
-    pinned_retrieval,
-    pinned_sources,
-    without_retrieval,
-)
+from afina.methods import WITHOUT_MODEL, method_named
 from afina.models import Models, load_model
 from afina.packed import join, restore
 from afina.solver import Packed, Solver, Usage

@@ -15,7 +15,8 @@ from itertools import product
 
 from afina import tuning
 from afina.disk import Disk, replace_file
-from afina.methods import Job, examine
+from afina.job import Job
+from afina.making.trained import examine
 from afina.models import load_model
 from afina.task.task import Task, load_task
 from afina.training.doctor import RATES, Diagnosis

@@ -16,9 +16,15 @@ from transformers.utils import logging
 
 from afina.backbones.injection import Embeddings
 from afina.cli import main
+from afina.models import load_model
 from afina.retrieval.index import make_index
 from afina.retrieval.update import update_index
+from afina.soft.answer import LabelWords
 from afina.soft.interchange import write_peft
+from afina.soft.reading import Reader
+from afina.soft.soft_solver import make_solver
+from afina.solver import Packed
+from afina.task.signature import Signature
 from tests.retrieval.texts import document, source
 from tests.tiny import raw_model, shared, tokenizer_for
 
@@ -63,6 +69,18 @@ def adapter_folder(family: str = "bert") -> str:
     prompt = Embeddings(vectors, before_lead=bool(backbone.frozen.lead))
     write_peft(prompt, backbone, folder=Path(kept.name))
     return kept.name
+
+
+@cache
+def soft_bundle() -> Packed:
+    """What a run of prompt tuning on a tiny decoder keeps, once a process."""
+    backbone = load_model(model_folder("gpt2"))
+    frozen = backbone.frozen
+    signature = Signature.parse("review -> sentiment: positive | negative")
+    reader = Reader(frozen, signature, 40, tuple(frozen.encode("\nsentiment:")))
+    answer = LabelWords(("positive", "negative"), [frozen.encode("good"), frozen.encode("bad")])
+    prompt = Embeddings(frozen.embed(frozen.encode("a great film")).detach())
+    return make_solver(backbone, reader, prompt=prompt, answer=answer).pack()
 
 
 @cache

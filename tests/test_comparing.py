@@ -20,12 +20,13 @@ from afina.errors import (
     SpaceError,
 )
 from afina.evaluation.compare import Comparison
+from afina.job import Job, Made
 from afina.lineup import Lineup, compared_name
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
 from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
-from afina.methods import METHODS, Job, Made
+from afina.methods import METHODS
 from afina.models import Models
 from afina.store.order import Order
 from afina.store.store import Store

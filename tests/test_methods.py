@@ -7,17 +7,12 @@ import pytest
 
 from afina.errors import ArtefactError, InputError, MismatchError
 from afina.hard.interchange.prompt_file import pinned_prompt
+from afina.job import Job
+from afina.making.kept import checkpoints
+from afina.making.multitask import MULTITASK
+from afina.making.retrieved import RETRIEVING
 from afina.method_settings import known_settings, read_settings, typed_settings
-from afina.methods import (
-    METHODS,
-    MULTITASK,
-    RETRIEVING,
-    SEEDED,
-    WITHOUT_MODEL,
-    Job,
-    checkpoints,
-    method_named,
-)
+from afina.methods import METHODS, SEEDED, WITHOUT_MODEL, method_named
 from afina.models import load_embedding, load_model, local_lm
 from afina.packed import model_of, restore
 from afina.solver import Packed
@@ -28,15 +23,21 @@ from tests.folders import (
     index_folder,
     model_folder,
     prompt_file,
+    soft_bundle,
     source_folder,
     task_folder,
 )
 from tests.tiny import shared
 
-ASKED = ("zero-shot", "few-shot", "written", "chain-of-thought", "rag", "multi-hop")
+ASKED = (
+    *("zero-shot", "few-shot", "written", "chain-of-thought", "rag", "multi-hop"),
+    *("distill", "read-back"),
+)
 FAMILY = dict.fromkeys(ASKED, "gpt2")  # encoders answer none of these
 QUICK = {
     "prompt-tuning": {"length": 2, "epochs": 1},
+    "distill": {"teacher": "zero-shot", "length": 2, "epochs": 1},
+    "read-back": {"start": "some run", "drafts": 1, "rows": 2, "tokens": 4},
     "p-tuning": {"length": 2, "hidden": 8, "epochs": 1},
     "prefix-tuning": {"length": 2, "epochs": 1},
     "p-tuning-v2": {"length": 2, "epochs": 1},
@@ -70,7 +71,7 @@ def job(task: Task, folder: Path, method: str, *, seed: int = 0) -> Job:
         task.for_tuning(),
         model,
         lambda: load_model(model),
-        bundle=lambda name: Packed("none", {}),
+        bundle=lambda name: soft_bundle(),
         folder=folder,
         seed=seed,
         settings=quick(method),

@@ -8,8 +8,10 @@ import pytest
 
 from afina import tuning
 from afina.errors import InputError, Interrupted, MismatchError
+from afina.job import Job
 from afina.lineup import compared_name
-from afina.methods import MULTITASK, Job, method_named
+from afina.making.multitask import MULTITASK
+from afina.methods import method_named
 from afina.models import Models, load_model
 from afina.solver import Packed
 from afina.store.order import Order

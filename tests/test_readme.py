@@ -106,6 +106,8 @@ def test_the_methods_are_those_of_the_readme() -> None:
 
 
 OWN_PAGE = {
+    "distill": "distillation",
+    "read-back": "distillation",
     "imported": "interchange",
     "multitask-prompt-tuning": "multitask",
     "p-tuning": "p-tuning",

@@ -21,7 +21,8 @@ from afina.errors import (
     SealedError,
     SpaceError,
 )
-from afina.methods import METHODS, Job, Made
+from afina.job import Job, Made
+from afina.methods import METHODS
 from afina.models import Models
 from afina.store.order import Order
 from afina.store.store import Store

@@ -8,6 +8,8 @@ context", https://arxiv.org/abs/2209.15189). It starts from the written prompt's
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from afina.backbones.backbone import Backbone
 from afina.backbones.chat import label_tokens_of, tokens_of
 from afina.backbones.decoder import Decoder
@@ -21,15 +23,18 @@ from afina.lm.request import Request
 from afina.soft.answer import LabelWords
 from afina.soft.imitation import Imitation, likely
 from afina.soft.learner import Learner
-from afina.soft.reading import Likely, Read
+from afina.soft.reading import Likely, Read, Reading
 from afina.soft.soft_solver import SoftSolver, batches_by_length
 from afina.task.example import Example
 from afina.task.signature import Choice
 from afina.task.task import Task
+from afina.training.answering import Prepared
+from afina.training.checkpoint import Checkpoints
 from afina.training.prefix_run import PrefixSettings, build_prefix
 from afina.training.prompt_run import PromptTuningSettings, build_prompt
-from afina.training.soft_run import Built
-from afina.training.train import TrainSettings
+from afina.training.soft_run import Built, solver_of
+from afina.training.train import Outcome, TrainSettings, train
+from afina.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -46,37 +51,77 @@ class DistillSettings:
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A task whose answers are the teacher's, and what is likely under its prompt, a row a row."""
+class Lesson:
+    """Rows with the teacher's answers, and what is likely under its prompt where they stand."""
 
-    task: Task
-    opening: str  # what the written prompt says before a row
-    targets: tuple[Tokens, ...]  # the teacher's answers to the training rows
+    examples: tuple[Example, ...]
+    targets: tuple[Tokens, ...]
     likely: tuple[Likely, ...]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a written prompt teaches of a task."""
+
+    task: Task  # its examples with the teacher's answers
+    opening: str  # what the written prompt says before a row
+    train: Lesson
+    dev: Lesson
     labels: tuple[Tokens, ...]  # as the teacher's answers have them; none where it writes
     tokens: float  # of a call under the written prompt, the mean
 
 
-def build_distilled(taught: Taught, backbone: Backbone, settings: DistillSettings) -> Built:
-    """A soft prompt that is to imitate a written one, ready to be trained.
+def tune_distilled(
+    taught: Taught,
+    backbone: Backbone,
+    settings: DistillSettings,
+    *,
+    keeper: Checkpoints,
+    watch: Watch,
+) -> tuple[SoftSolver, Outcome]:
+    """Train a soft prompt to imitate a written one; the nearest to it on dev is kept.
 
     Raises:
         InputError: the settings are none of those known.
         ModelError: the model takes no such prompt, or there is no room.
+        AfinaError: the loss is no finite number.
     """
     built = _plain(taught, backbone, settings)
-    answer = built.prepared.answer
+    reader, answer = built.prepared.reader, built.prepared.answer
     if isinstance(answer, LabelWords):
         answer = LabelWords(answer.labels, [list(ids) for ids in taught.labels])
-    rows = [
-        replace(row, target=list(target), marks=found)
-        for row, target, found in zip(
-            built.prepared.rows, taught.targets, taught.likely, strict=True
-        )
-    ]
     rates = (settings.rate, settings.rate)
     learner = Learner(backbone, built.learner.prompt, Imitation(), rates=rates)
-    return Built(learner, replace(built.prepared, rows=rows, answer=answer), settings.train)
+    rows, dev = rows_of(taught.train, reader), rows_of(taught.dev, reader)
+    outcome = train(
+        learner,
+        rows,
+        lambda: -distance(learner, dev),
+        settings=settings.train,
+        keeper=keeper,
+        watch=watch,
+    )
+    return solver_of(learner, Prepared(reader, rows, answer)), outcome
+
+
+def rows_of(lesson: Lesson, reader: Reading) -> list[Read]:
+    """A lesson's rows as the soft prompt's model reads them."""
+    return [
+        replace(reader.read(example.inputs), target=list(target), marks=found)
+        for example, target, found in zip(
+            lesson.examples, lesson.targets, lesson.likely, strict=True
+        )
+    ]
+
+
+def distance(learner: Learner, rows: Sequence[Read]) -> float:
+    """The divergence from the teacher, the mean over the places of all answers."""
+    total = 0.0
+    with torch.no_grad():
+        for places in batches_by_length(rows):
+            batch = [rows[place] for place in places]
+            total += float(learner.loss(batch)) * sum(len(row.target) for row in batch)
+    return total / sum(len(row.target) for row in rows)
 
 
 def _plain(taught: Taught, backbone: Backbone, settings: DistillSettings) -> Built:
@@ -119,29 +164,59 @@ def taught_by(teacher: PromptSolver, task: Task, backbone: Backbone, *, most: in
             read.
     """
     check_teacher(teacher)
-    train, dev = answered(teacher, task.train), answered(teacher, task.dev)
-    rows = [each.inputs for each in train]
-    requests = [
+    labels = label_tokens_of(backbone.frozen, requests_of(teacher, task.train[:1])[0])
+    train_rows, dev_rows = (
+        lesson(teacher, task, examples, backbone, labels=labels, most=most)
+        for examples in (task.train, task.dev)
+    )
+    requests = requests_of(teacher, train_rows.examples)
+    lengths = [len(tokens_of(backbone.frozen, each.messages)) for each in requests]
+    return Taught(
+        replace(task, train=train_rows.examples, dev=dev_rows.examples),
+        teacher.prompts([train_rows.examples[0].inputs])[0].front,
+        train_rows,
+        dev_rows,
+        tuple(labels),
+        sum(lengths) / len(lengths),
+    )
+
+
+def lesson(
+    teacher: PromptSolver,
+    task: Task,
+    examples: Sequence[Example],
+    backbone: Backbone,
+    *,
+    labels: Sequence[Tokens],
+    most: int,
+) -> Lesson:
+    """What is said of some rows under the teacher's prompt.
+
+    Raises:
+        InputError: nothing that can be read.
+    """
+    told = answered(teacher, examples)
+    requests = requests_of(teacher, told)
+    tokens = [tokens_of(backbone.frozen, each.messages) for each in requests]
+    name, kind = task.signature.target.name, task.signature.target.type
+    if isinstance(kind, Choice):
+        targets = [labels[kind.labels.index(str(each.outputs[name]))] for each in told]
+    else:
+        targets = [
+            text_tokens(backbone.frozen, request, str(each.outputs[name]))[:most]
+            for each, request in zip(told, requests, strict=True)
+        ]
+    found = likely_under(backbone, tokens, targets)
+    return Lesson(told, tuple(targets), tuple(found))
+
+
+def requests_of(teacher: PromptSolver, examples: Sequence[Example]) -> list[Request]:
+    """What the teacher asks for each row."""
+    rows = [each.inputs for each in examples]
+    return [
         teacher.request(prompt, row)
         for prompt, row in zip(teacher.prompts(rows), rows, strict=True)
     ]
-    tokens = [tokens_of(backbone.frozen, each.messages) for each in requests]
-    name = task.signature.target.name
-    labels = label_tokens_of(backbone.frozen, requests[0])
-    targets = [
-        labels[_labels(task).index(str(example.outputs[name]))]
-        if labels
-        else text_tokens(backbone.frozen, request, str(example.outputs[name]))[:most]
-        for example, request in zip(train, requests, strict=True)
-    ]
-    return Taught(
-        replace(task, train=train, dev=dev),
-        teacher.prompts(rows[:1])[0].front,
-        tuple(targets),
-        tuple(likely_under(backbone, tokens, targets)),
-        tuple(labels),
-        sum(map(len, tokens)) / len(tokens),
-    )
 
 
 def check_teacher(teacher: PromptSolver) -> None:
@@ -217,8 +292,3 @@ def tokens_saved(solver: SoftSolver, taught: Taught) -> dict[str, object]:
         "tokens_a_call": round(own, 1),
         "tokens_saved_a_call": round(taught.tokens - own, 1),
     }
-
-
-def _labels(task: Task) -> tuple[str, ...]:
-    kind = task.signature.target.type
-    return kind.labels if isinstance(kind, Choice) else ()

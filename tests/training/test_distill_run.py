@@ -21,12 +21,11 @@ from afina.task.task import Task
 from afina.training.checkpoint import Checkpoints
 from afina.training.distill_run import (
     DistillSettings,
-    build_distilled,
     check_teacher,
     taught_by,
     tokens_saved,
+    tune_distilled,
 )
-from afina.training.soft_run import tune_soft
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import shared
@@ -48,8 +47,8 @@ def distil(
 ) -> tuple[SoftSolver, Outcome]:
     folder.mkdir(exist_ok=True)
     taught = taught_by(teacher_of(task, backbone), task, backbone, most=settings.new_tokens)
-    built = build_distilled(taught, backbone, settings)
-    return tune_soft(taught.task, built, keeper=Checkpoints(folder, Disk()), watch=Watch())
+    keeper = Checkpoints(folder, Disk())
+    return tune_distilled(taught, backbone, settings, keeper=keeper, watch=Watch())
 
 
 @pytest.mark.parametrize("prompt", ["prefix", "vectors"])
@@ -94,8 +93,8 @@ def test_the_answers_wanted_are_not_read(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         taught = taught_by(teacher, each, backbone, most=4)
-        built = build_distilled(taught, backbone, SETTINGS)
-        solver, _ = tune_soft(taught.task, built, keeper=Checkpoints(folder, Disk()), watch=Watch())
+        keeper = Checkpoints(folder, Disk())
+        solver, _ = tune_distilled(taught, backbone, SETTINGS, keeper=keeper, watch=Watch())
         arrays.append(solver.pack().arrays)
     assert all(np.array_equal(arrays[0][key], arrays[1][key]) for key in arrays[0])
 
@@ -104,8 +103,8 @@ def test_tokens_saved_are_those_of_the_opening(tmp_path: Path) -> None:
     backbone, task = shared("gpt2"), worded_task(train=16, dev=4)
     teacher = teacher_of(task, backbone, shots=3)
     taught = taught_by(teacher, task, backbone, most=4)
-    built = build_distilled(taught, backbone, SETTINGS)
-    solver, _ = tune_soft(taught.task, built, keeper=Checkpoints(tmp_path, Disk()), watch=Watch())
+    keeper = Checkpoints(tmp_path, Disk())
+    solver, _ = tune_distilled(taught, backbone, SETTINGS, keeper=keeper, watch=Watch())
     facts = tokens_saved(solver, taught)
     before, now = facts["teacher_tokens_a_call"], facts["tokens_a_call"]
     assert isinstance(before, float)
@@ -129,8 +128,14 @@ def test_a_teacher_that_says_nothing_that_can_be_read_is_refused() -> None:
         taught_by(silent, task, backbone, most=4)
 
 
-def test_a_prompt_of_another_kind_is_refused() -> None:
+def test_a_prompt_of_another_kind_is_refused(tmp_path: Path) -> None:
     backbone, task = shared("gpt2"), worded_task(train=8, dev=2)
     taught = taught_by(teacher_of(task, backbone), task, backbone, most=4)
     with pytest.raises(InputError, match="expected prompt prefix or vectors, got 'deep'"):
-        build_distilled(taught, backbone, replace(SETTINGS, prompt="deep"))
+        tune_distilled(
+            taught,
+            backbone,
+            replace(SETTINGS, prompt="deep"),
+            keeper=Checkpoints(tmp_path, Disk()),
+            watch=Watch(),
+        )

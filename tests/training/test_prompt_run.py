@@ -13,7 +13,8 @@ from afina.backbones.frozen import digest_of
 from afina.backbones.injection import Embeddings
 from afina.disk import Disk
 from afina.errors import AfinaError, InputError, Interrupted, ModelError
-from afina.methods import METHODS, Job
+from afina.job import Job
+from afina.methods import METHODS
 from afina.soft.answer import HeadAnswer, LabelWords, Writing
 from afina.soft.reading import labelled_rows
 from afina.soft.soft_solver import SoftSolver
