@@ -45,7 +45,7 @@ class Plan:
     model: str
     size: str = "middle"
     seed: int = 0
-    rate: float = 3e-3
+    rate: float = 5e-3
     muon: bool = True
     talks: float = 1.0  # weight of the talks' loss beside the text's
     portion: Portion = field(default_factory=Portion)
