@@ -4,13 +4,11 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 
-from afina.hard.demonstrations import choose_demonstrations
 from afina.program.program import Program
 from afina.program.proposing import labelled, turns_shown
 from afina.program.scored import Mark
 from afina.program.search import Candidate, Search
 from afina.task.example import Example
-from afina.task.signature import Signature
 
 BATCH = 16  # rows run at once while traces are gathered
 
@@ -59,18 +57,14 @@ def drawn_sets(
         own = turns_shown(program, good, name)
         known = {inputs_of(each) for each in own}
         rest = [each for each in labelled(prompt, rows) if inputs_of(each) not in known]
-        chosen = in_turn(own, prompt.signature, shots, order)
-        chosen += in_turn(rest, prompt.signature, shots - len(chosen), order)
-        found[name] = chosen
+        chosen = some(own, shots, order)
+        found[name] = [*chosen, *some(rest, shots - len(chosen), order)]
     return found
 
 
-def in_turn(
-    examples: Sequence[Example], signature: Signature, count: int, order: random.Random
-) -> list[Example]:
-    """Some examples, drawn, one answer after the other."""
-    places = order.sample(range(len(examples)), len(examples))
-    return list(choose_demonstrations(examples, signature, count=max(0, count), order=places))
+def some(examples: Sequence[Example], count: int, order: random.Random) -> list[Example]:
+    """Examples drawn as they come: what is frequent in the data is frequent among them."""
+    return order.sample(list(examples), max(0, min(count, len(examples))))
 
 
 def inputs_of(example: Example) -> str:

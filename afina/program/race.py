@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from afina.program.search import Candidate, Search
 from afina.task.example import Example
 
-AHEAD = 1.3  # standard errors by which a longer prompt must lead to take over
+AHEAD = 1.0  # standard errors by which a longer prompt must lead to take over
 BEHIND = -0.3  # standard errors at which a challenger is let go
 SURE = 2.0  # standard errors at which no more examples are needed
 

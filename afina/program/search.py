@@ -98,6 +98,10 @@ class Search:
             self.marks[candidate.digest, mark.example.id] = mark
         return Scored(tuple(self.marks[candidate.digest, each.id] for each in examples))
 
+    def known(self, candidate: Candidate, example: Example) -> Mark | None:
+        """A candidate's mark on an example, if it was run on it."""
+        return self.marks.get((candidate.digest, example.id))
+
     def taught(self, candidate: Candidate, examples: Sequence[Example]) -> Scored:
         """The teacher's marks on examples with a candidate; its own where there is no teacher."""
         if self.teacher is None:

@@ -38,6 +38,7 @@ class Temper:
     slip: float = 0.1  # chance that a rule it finds is wrong
     keep: float = 0.97  # chance that a rule told to it is in what it writes
     chatter: float = 0.5  # chance of a distractor
+    tips: float = 0.15  # chance of each phrase that helps
     luck: float = 0.5  # share of requests whose draw is the example's own, whatever the prompt
 
 
@@ -94,7 +95,7 @@ class Simulated:
             parts.append(self.world.rule(stage, known))
         told = [phrase for phrase in HELPFUL if phrase in text]
         for phrase in HELPFUL:
-            if phrase in told or generator.random() < 0.15:
+            if phrase in told or generator.random() < self.temper.tips:
                 parts.append(phrase)
         if generator.random() < self.temper.chatter:
             parts.append(generator.choice(DISTRACTORS))
