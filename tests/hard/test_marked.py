@@ -77,6 +77,11 @@ def test_a_model_without_turns_gets_the_same_texts_in_one() -> None:
     assert front + back == "\n\n".join(contents)
 
 
+def test_an_instruction_is_indented_as_a_whole() -> None:
+    said = system(Signature.parse("a -> b", "  One.\n    Two."))
+    assert said.endswith("objective is: \n        One.\n          Two.")
+
+
 def test_what_the_layout_does_not_have_is_refused() -> None:
     with pytest.raises(InputError, match="'tags: spans', which DSPy's layout does not have"):
         system(Signature.parse("words: list[str] -> tags: spans"))

@@ -17,7 +17,7 @@ ROW = {"question": "?"}
 
 def reward(inputs: Values, outputs: Values) -> float:
     assert inputs == ROW
-    return int(str(outputs["answer"])) / 10
+    return int(str(outputs["answer"])) % 100 / 10
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def reward(inputs: Values, outputs: Values) -> float:
         (["3", "10", "5"], 10, 2),
         (["3", "8", "5"], 8, 3),
         (["x", "8", "x"], 8, 3),
-        (["8", "8", "7"], 8, 3),
+        (["8", "108", "7"], 8, 3),
     ],
 )
 def test_it_ends_where_the_reward_is_enough(replies: list[str], stands: int, calls: int) -> None:

@@ -24,6 +24,8 @@ def test_the_attempts_that_can_be_read_stand_fenced_and_numbered() -> None:
     assert trace.outputs == {"reasoning": "the second is right", "answer": 4}
     assert [turn.prompt for turn in trace.turns] == ["attempt"] * 3 + ["compare"]
     assert [turn.repeat for turn in trace.turns] == [0, 1, 2, 0]
+    assert trace.turns[1].to_json()["repeat"] == 1
+    assert "no number" in str(trace.turns[2].to_json()["reason"])
     shown = str(trace.turns[-1].inputs["attempts"])
     assert shown == (
         "\n[1]\n````\nreasoning: ``` a guess\nanswer: 5\n````"

@@ -104,6 +104,15 @@ def test_a_predictor_that_is_the_module_itself_stands_bare() -> None:
     assert read_state(write_state(found, {"answer": ""}), program) == found
 
 
+def test_a_whole_number_stays_one_where_any_may_stand() -> None:
+    signature = Signature.parse("question -> share: float")
+    for written in (3, 3.0, 0.5):
+        demo = {"question": "q", "share": written}
+        data = json.dumps({**state(signature, demos=[demo]), "metadata": {}}).encode()
+        (shown,) = read_state(data, predict(signature)).prompts["answer"].demonstrations
+        assert repr(shown.outputs["share"]) == repr(written)
+
+
 OTHER = Signature.parse("question, text -> answer: yes | no")
 GOOD = {"find": state(FIND), "tell": state(TELL)}
 

@@ -5,6 +5,7 @@ import pytest
 from afina.errors import CallError, InputError
 from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
+from afina.program.comparison import multi_chain_comparison
 from afina.program.majority import majority
 from afina.program.predict import predict
 from afina.program.running import traces_of
@@ -49,6 +50,11 @@ def test_draws_within_draws_are_all_answered_anew() -> None:
     lm = ScriptedLM(lambda request: "good")
     traces_of(majority(majority(INNER, 3), 4), [ROW], lm)
     assert len({request.repeat for request in lm.asked}) == lm.calls == 12
+    lm = ScriptedLM(lambda request: "reasoning: so\nmood: good")
+    chains = multi_chain_comparison(INNER.signature, 3)
+    traces_of(majority(chains, 4), [ROW], lm)
+    attempts = [each for each in lm.asked if "attempts:" not in each.messages[-1].content]
+    assert len({request.repeat for request in attempts}) == len(attempts) == 12
 
 
 def test_no_draw_is_refused() -> None:

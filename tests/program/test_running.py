@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from afina.errors import BudgetError, CallError, InputError, UnreadableError
+from afina.hard.prompt import Prompt
 from afina.hard.prompt_solver import CallSettings
 from afina.lm.budget import Budget
 from afina.lm.journal import Journal
@@ -19,7 +20,8 @@ from afina.program.program import Program
 from afina.program.running import running, traces_of
 from afina.program.steps import Steps
 from afina.solver import Values
-from tests.program.small import PROGRAM, SHORTEN, TELL, WHOLE, answer, flow, scripted
+from afina.task.signature import Signature
+from tests.program.small import PROGRAM, TELL, WHOLE, answer, flow, scripted
 
 ROWS = [{"text": f"{'fine' if at % 3 else 'dull'} words {at} and more"} for at in range(50)]
 
@@ -51,7 +53,7 @@ def test_traces_are_the_same_however_many_run_at_once(concurrency: int) -> None:
 
 
 class Counting(ScriptedLM):
-    """Counts the calls under way; each waits until as many are as may be, or all threads wait."""
+    """Counts the calls under way; none ends until as many are as may be, and a moment longer."""
 
     def __init__(self, wanted: int) -> None:
         super().__init__(answer, name="counting")
@@ -63,7 +65,7 @@ class Counting(ScriptedLM):
         self.now += 1
         self.most_at_once = max(self.most_at_once, self.now)
         if self.now == self.wanted:
-            self.full.set()
+            asyncio.get_running_loop().call_later(0.05, self.full.set)
         await self.full.wait()
         self.now -= 1
         return await super().answer(request)
@@ -136,8 +138,34 @@ def test_a_bug_in_a_flow_keeps_its_traceback_and_ends_the_others() -> None:
         steps("shorten", text=values["text"])
         return {"mood": str(1 / 0)}
 
+    lm = scripted()
     with pytest.raises(ZeroDivisionError):
-        traces_of(replace(PROGRAM, flow=wrong), ROWS, scripted(), CallSettings(concurrency=3))
+        traces_of(replace(PROGRAM, flow=wrong), ROWS, lm, CallSettings(concurrency=3))
+    assert lm.calls < len(ROWS)
+
+
+def test_what_waits_to_be_sent_when_a_run_ends_is_not_sent() -> None:
+    sent = threading.Event()
+
+    class Slow(ScriptedLM):
+        async def answer(self, request: Request) -> Reply:
+            reply = await super().answer(request)
+            if self.calls == 2:
+                sent.set()
+            await asyncio.sleep(0.1)  # the other flow ends meanwhile
+            return reply
+
+    def uneven(steps: Steps, values: Values) -> Values:
+        if values["text"] == "wrong":
+            sent.wait()
+            raise ZeroDivisionError
+        steps.sample("shorten", values, count=6)
+        return {"mood": "good"}
+
+    lm, rows = Slow(lambda request: "x"), [{"text": "wrong"}, {"text": "right"}]
+    with pytest.raises(ZeroDivisionError):
+        traces_of(replace(PROGRAM, flow=uneven), rows, lm, CallSettings(concurrency=2))
+    assert lm.calls == 2
 
 
 def test_a_run_that_is_cancelled_lets_its_threads_go() -> None:
@@ -181,4 +209,11 @@ def test_words_stand_for_labels_in_the_prompt_that_tells_them_and_nowhere_else()
     assert trace.outputs == {"mood": "good"}
     assert lm.asked[1].labels == ("great", "awful")
     assert lm.asked[0].labels == ()
-    assert Program("p", WHOLE, {"tell": TELL, "shorten": SHORTEN}, flow).signature == WHOLE
+
+
+def test_a_prompt_with_the_same_labels_for_another_output_keeps_them() -> None:
+    guess = Prompt.of(Signature.parse("text -> summary: good | bad"))
+    lm = ScriptedLM(lambda request: request.labels[0])
+    program = Program("p", WHOLE, {"tell": TELL, "shorten": guess}, flow)
+    traces_of(program, ROWS[:1], lm, words={"good": "great"})
+    assert [request.labels for request in lm.asked] == [("good", "bad"), ("great", "bad")]
