@@ -26,6 +26,15 @@ from tests.hard.test_template import hostile
 
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 ROW = {"a": "<&>\"' {b} {{c}} {% d %}", "b": "{a}"}
+
+
+def inner(text: str, **partial: str) -> Any:
+    """A user's turn whose own template has partial variables."""
+    turn: Any = ChatPromptTemplate([("human", text)]).messages[0]
+    template = PromptTemplate.from_template(text, partial_variables=partial)
+    return turn.model_copy(update={"prompt": template})
+
+
 TEMPLATES = {
     "f-string": ChatPromptTemplate([("system", '{{"x": {a}}} {{% {b}'), ("human", "{a}{b}\n")]),
     "mustache": ChatPromptTemplate(
@@ -44,17 +53,7 @@ TEMPLATES = {
     "optional placeholder": ChatPromptTemplate(
         [("system", "x"), MessagesPlaceholder("turns", optional=True), ("human", "{a}")]
     ),
-    "inner partial": ChatPromptTemplate(
-        [
-            ChatPromptTemplate([("human", "{a} {x}")])
-            .messages[0]
-            .model_copy(
-                update={
-                    "prompt": PromptTemplate.from_template("{a} {x}", partial_variables={"x": "{"})
-                }
-            )
-        ]
-    ),
+    "inner partial": ChatPromptTemplate([inner("{a} {x} {y}", x="{", y="inner")]).partial(y="{y}"),
 }
 
 
@@ -157,11 +156,11 @@ OPENAI = ["langchain", "llms", "openai", "OpenAI"]
         ),
         ({"lc": 1, "type": "secret", "id": ["OPENAI_API_KEY"]}, r"came OPENAI_API_KEY \(secret\)"),
         (
-            {
-                "lc": 1,
-                "type": "constructor",
-                "id": ["evil", "prompts", "chat", "ChatPromptTemplate"],
-            },
+            {**chat(), "id": ["langchain", "evil", "ChatPromptTemplate"]},
+            "came langchain.evil.ChatPromptTemplate",
+        ),
+        (
+            {**chat(), "id": ["evil", "prompts", "chat", "ChatPromptTemplate"]},
             "came evil.prompts.chat.ChatPromptTemplate",
         ),
         (

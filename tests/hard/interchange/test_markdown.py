@@ -44,6 +44,12 @@ def test_what_is_written_is_read_again_to_the_byte(texts: list[str]) -> None:
     assert read_markdown(write_markdown(turns), "p.md") == turns
 
 
+@pytest.mark.parametrize("text", ["```\nx\n```", "a\n```\nb", "`````", "```", "# user\n```\n"])
+def test_backticks_in_a_text_close_nothing(text: str) -> None:
+    turns = Transcript((Line("user", Template(text)), Line("assistant", Template("y"))))
+    assert read_markdown(write_markdown(turns), "p.md") == turns
+
+
 def test_blocks_are_kept() -> None:
     turns = Transcript((Line("user", Template("{% if a %}\n{{ a }}\n{% endif %}\n")),))
     assert read_markdown(write_markdown(turns), "p.md") == turns

@@ -50,6 +50,15 @@ def test_turns_say_what_the_prompt_says_and_become_it_again(prompt: Prompt) -> N
     ]
 
 
+def test_a_system_part_that_says_nothing_is_left_out() -> None:
+    """As the prompt itself leaves it out."""
+    prompt = Prompt(MOODS, Template("{{ review }}"), Template("Q: {{ review }}"))
+    for text in ("", "x"):
+        found = transcript_of(prompt).messages({"review": text})
+        assert found == prompt.messages({"review": text})
+        assert len(found) == 1 + bool(text)
+
+
 def test_a_system_part_without_fields_becomes_the_instruction() -> None:
     """Broken by a template that no optimiser could change."""
     found = prompt_of(turns(("system", "Be {brief}."), ("user", "{{ review }}")), MOODS)
