@@ -61,10 +61,10 @@ async def running(
         finally:  # also where this is cancelled: no thread may wait for a loop that has gone
             line.cut()
             await asyncio.wait(futures)
+            faults = [each.exception() for each in futures]
             await lm.close()
-    faults = [fault for each in futures if (fault := each.exception())]
     for fault in faults:
-        if not isinstance(fault, StoppedError):
+        if fault is not None and not isinstance(fault, StoppedError):
             raise fault
     return [each.result() for each in futures]
 

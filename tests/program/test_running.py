@@ -1,6 +1,7 @@
 """A program runs its examples at once: the same traces however many, and what ends a run."""
 
 import asyncio
+import gc
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -177,17 +178,23 @@ def test_a_run_that_is_cancelled_lets_its_threads_go() -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
+    told: list[object] = []
+
     async def whole() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, fault: told.append(fault))
         lm = Stuck({}, name="stuck")
         work = asyncio.create_task(running(PROGRAM, ROWS, lm, CallSettings(concurrency=2), {}))
         await asyncio.to_thread(begun.wait)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
+        del work
+        gc.collect()
 
     before = threading.active_count()
     asyncio.run(whole())
     assert threading.active_count() == before
+    assert told == []
 
 
 def test_rows_and_flows_that_do_not_fit_are_refused() -> None:
