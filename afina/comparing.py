@@ -237,6 +237,34 @@ def read_lineup(path: Path) -> tuple[Lineup, list[Unfit]]:
         raise ArtefactError(f"{path} is damaged ({error}); compare anew") from error
 
 
+def compare_again(store: Store, name: str, *, models: Models = Models()) -> Compared | None:
+    """A finished comparison by its name or its beginning; None where none is called so.
+
+    Raises:
+        InputError: several begin so, or runs of it are not finished.
+        MismatchError: the data changed since.
+    """
+    found = [path for kept, path in kept_lineups(store).items() if kept.startswith(name)]
+    if len(found) != 1:
+        if found:
+            names = ", ".join(path.stem for path in found)
+            raise InputError(f"expected one comparison, got {name!r}, which begins {names}")
+        return None
+    lineup, unfit = read_lineup(found[0])
+    task = load_task(lineup.task)
+    if lineup_name(task, lineup) != found[0].stem:
+        raise MismatchError(
+            f"the data of {lineup.task} changed since {found[0].stem}; compare anew"
+        )
+    races = [contenders(lineup, size) for size in distinct(lineup.sizes, len(task.train))]
+    left = unfinished(store, task, [each for race in races for each in race])
+    failed = [run.name for run in kept_runs(store).values() if run.status == "failed"]
+    if any(compared_name(task, order) not in failed for order in left):
+        raise InputError(f"{found[0].stem} is not finished; call the same afina compare again")
+    again = compare_lineup(store, lineup, models=models)
+    return replace(again, unfit=tuple(unfit))
+
+
 def run_all(
     store: Store,
     task: Task,

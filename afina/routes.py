@@ -26,7 +26,7 @@ FIRST = (
     "chain-of-thought",
     "multi-hop",
 )
-LAST = (*BUILDERS, MULTITASK, "imported", "full-fine-tuning")
+LAST = (*BUILDERS, "distill", "read-back", MULTITASK, "imported", "full-fine-tuning")
 WEIGHTS = {"linear-probe", *LAST}  # need a model whose weights are here
 HEADED = {"linear-probe", "p-tuning-v2"}  # answer by a head alone
 NEEDED = ("index", "source", "folder", "prompt")  # settings without which a method has nothing
@@ -75,7 +75,7 @@ def why_not(method: str, task: Task, models: Models, name: str, given: Mapping[s
     if method in WITHOUT_MODEL:
         return ""
     own = {each.name: getattr(defaults(method), each.name) for each in fields(defaults(method))}
-    for setting in NEEDED:
+    for setting in (*NEEDED, *(["start"] if method == "read-back" else [])):
         if own.get(setting) == "" and not given.get(setting):
             return f"it needs --set {method}.{setting}=..."
     target = task.signature.target.type

@@ -32,7 +32,7 @@ from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import load_task
 from afina.tuning import checked, open_test
-from tests.folders import model_folder, task_folder
+from tests.folders import afina, lines, model_folder, refused, reviews, task_folder
 
 QUICK: dict[str, object] = {"length": 2, "epochs": 1}
 
@@ -306,3 +306,33 @@ def test_an_optimiser_s_calls_are_its_tuning_and_others_have_none(
     found = compare(store, str(folder), ["zero-shot", "odd"], model="m", models=speaking(tmp_path))
     assert [row.tuning_usage.calls for row in found.rows] == [0, 5]
     assert json.loads(json.dumps(found.to_json()))["rows"][1]["tuning"]["calls"] == 5
+
+
+# shown again by its name
+
+
+def test_a_comparison_is_shown_and_reported_on_by_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    model = ("--model", model_folder())
+    first = afina("compare", "mood", "--methods", "majority,zero-shot", *model, "--json").json
+    assert first["rows"][1]["error"]
+    again = afina("show", first["name"], "--report", "out.html", "--json").json
+    assert again == first
+    assert first["name"] in Path("out.html").read_text()
+    refused(afina("show", first["name"], "--report", "out.pdf"), 2, "ends in .html")
+    refused(afina("show", "nothing", "--report", "out.html"), 2, "expected the name of a compar")
+    refused(afina("compare", "mood", "--report", "x.doc"), 2, "ends in .html")
+
+
+def test_a_comparison_that_is_not_finished_is_not_gone_on_with_by_showing_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    name = afina("compare", "mood", "--methods", "majority", "--json").json["name"]
+    store = Store(Path(".afina").absolute())
+    store.update_run(replace(store.runs()[0], status="interrupted"))
+    refused(afina("show", name), 2, "is not finished; call the same afina compare again")
+    (folder / "rows.jsonl").write_text(lines(reviews(seed=5)))
+    refused(afina("show", name), 1, "changed since")

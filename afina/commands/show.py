@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from afina.commands.arguments import HOME, Home, Json
-from afina.commands.home import store_there
+from afina.commands.home import models_at, store_there
 from afina.commands.printing import show
 from afina.errors import AfinaError, InputError
 
@@ -24,16 +24,28 @@ def show_run(
         Path | None,
         typer.Option("--picture", help="Draw how alike the places of its prompt are: FILE.svg."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write a comparison: FILE.html, .md, .csv, .tex, .json."),
+    ] = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Draw the tree of what its search tried.")
+    ] = False,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
-    """Show a run: scores, settings, its prompt; what differs between two; or list all runs."""
+    """Show a run or a comparison; what differs between two runs' prompts; or list all runs."""
     from afina.console import run_json, run_table, runs_json, runs_table
     from afina.portrait_table import prompt_json, prompt_table
     from afina.prompt_diff import version_json, version_table
     from afina.store.prompts import prompts_of
     from afina.tuning import describe
 
+    if trials:
+        show_trials(run, home, as_json=as_json)
+        return
+    if run is not None and other is None and show_comparison(run, report, home, as_json=as_json):
+        return
     if run is not None and other is not None:
         show_difference(run, other, picture, home, as_json=as_json)
         return
@@ -54,6 +66,40 @@ def show_run(
         show(run_table(found, facts))
         show(version_table(written))
         show(prompt_table(seen))
+
+
+def show_comparison(name: str, report: Path | None, home: Path, *, as_json: bool) -> bool:
+    """Show the comparison of a name and write its report; whether there is one.
+
+    Raises:
+        InputError: a report is asked for, and there is none.
+    """
+    from afina.comparing import compare_again
+    from afina.comparing_table import compared_json, compared_text
+    from afina.page.writing import check_suffix, write_report
+
+    if report is not None:
+        check_suffix(report)
+    store = store_there(home)
+    found = compare_again(store, name, models=models_at(home))
+    if found is None:
+        if report is not None:
+            raise InputError(f"expected the name of a comparison to report on, got {name!r}")
+        return False
+    if report is not None:
+        write_report(store, found, report)
+    show(compared_json(found) if as_json else compared_text(found))
+    return True
+
+
+def show_trials(run: str | None, home: Path, *, as_json: bool) -> None:
+    """Print the tree of what a run's search tried, finished or not."""
+    from afina.trial_table import read_trials, trial_tree
+
+    if run is None:
+        raise InputError("expected the run whose trials to show, got none; name one")
+    found = read_trials(store_there(home).run(run))
+    show(found if as_json else trial_tree(found))
 
 
 def show_difference(a: str, b: str, picture: Path | None, home: Path, *, as_json: bool) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from afina.comparing import Compared
-from afina.errors import InputError
 from afina.evaluation.advice import advise
 from afina.evaluation.compare import Entry, labels
 from afina.evaluation.grades import grades
 from afina.evaluation.report import answer
 from afina.solver import Value, Values
 from afina.store.order import made_of
-from afina.store.prompts import of_run
+from afina.store.prompts import prompts_of
 from afina.store.store import Store
 
 LONGEST = 2_000  # characters of an input or a prompt that are shown
@@ -54,17 +53,10 @@ def run_facts(store: Store, name: str) -> dict[str, object]:
         "seconds": run.seconds,
         **{key: made[key] for key in MADE if key in made},
         "trials": [{key: each.get(key) for key in TRIAL} for each in made.get("trials", ())],
-        "prompts": prompts_of(store, name),
+        "prompts": {
+            version.name: prompt_text(version.content) for version in prompts_of(store, name)
+        },
     }
-
-
-def prompts_of(store: Store, run: str) -> dict[str, str]:
-    """A run's written prompts by name; none where it has none."""
-    try:
-        versions = of_run(store, run)
-    except InputError:
-        return {}
-    return {version.name: prompt_text(version.content) for version in versions}
 
 
 def prompt_text(content: Mapping[str, Any]) -> str:
