@@ -25,6 +25,7 @@ BENCHMARKS = (
     "rag",
     "multi_hop",
     "few_shot",
+    "distill",
     "reader",
 )
 
