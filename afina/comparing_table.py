@@ -1,6 +1,6 @@
 """What a comparison shows at the terminal: while it runs, and when it is done."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich import box
@@ -13,6 +13,7 @@ from afina.console import watching
 from afina.evaluation.advice import advise
 from afina.evaluation.report import Report
 from afina.evaluation.table import NOTHING, comparison_table, decimal
+from afina.formats import Spread
 from afina.training.watch import Watch
 
 SIGNS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
@@ -65,21 +66,23 @@ def comparing_live(again: Callable[[], str]) -> Iterator[tuple[Watch, Show]]:
         yield watch, table.show
 
 
-def compared_text(found: Compared) -> RenderableType:
+def compared_text(found: Compared, spread: Mapping[str, Spread] = {}) -> RenderableType:
     """The table, the verdicts, what was left out and why, and what we would do."""
     return Group(
         comparison_table(found.comparison),
+        *(Text(f"{run}: {each}") for run, each in spread.items()),
         *(Text(f"left out: {each}", style="dim") for each in found.unfit),
         *(Text(line) for line in advise(found.comparison)),
         Text(f"kept as {found.name}"),
     )
 
 
-def compared_json(found: Compared) -> dict[str, object]:
+def compared_json(found: Compared, spread: Mapping[str, Spread] = {}) -> dict[str, object]:
     """What ``afina compare --json`` prints."""
     return {
         **found.comparison.to_json(),
         "name": found.name,
         "advice": list(advise(found.comparison)),
         "unfit": [vars(each) for each in found.unfit],
+        "format_spread": {run: each.to_json() for run, each in spread.items()},
     }

@@ -18,6 +18,7 @@ LAYERS = [
         *("alias_table", "console", "diagnosis_table", "heatmap", "journal_table"),
         *("passage_table", "portrait_table", "prompt_diff"),
     },
+    {"formats"},
     {"sweep", "comparing", "plan"},
     {"lineup", "routes"},
     {"tuning"},

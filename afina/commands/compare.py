@@ -37,6 +37,9 @@ def compare(
     ] = None,
     settings: Settings = None,
     budget: Spend = None,
+    formats: Annotated[
+        bool, typer.Option("--formats", help="Score written prompts in equivalent layouts too.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write it: FILE.html, .md, .csv, .tex, .json.")
     ] = None,
@@ -46,6 +49,7 @@ def compare(
     """Tune several methods on one task and judge the differences; goes on where it stopped."""
     from afina.comparing import compare_lineup
     from afina.comparing_table import compared_json, compared_text, comparing_live
+    from afina.formats import spreads
     from afina.lineup import Lineup, read_sizes
     from afina.page.writing import check_suffix, write_report
     from afina.routes import cheapest_first
@@ -61,9 +65,11 @@ def compare(
         found = compare_lineup(
             store_at(home), lineup, models=models_at(home, budget), watch=watch, show=live
         )
+        models = models_at(home, budget)
+        spread = spreads(store_at(home), found, models) if formats else {}
     if report is not None:
         write_report(store_at(home), found, report)
-    show(compared_json(found) if as_json else compared_text(found))
+    show(compared_json(found, spread) if as_json else compared_text(found, spread))
 
 
 def demo(home: Home = HOME, as_json: Json = False) -> None:

@@ -76,6 +76,7 @@ def show_comparison(name: str, report: Path | None, home: Path, *, as_json: bool
     """
     from afina.comparing import compare_again
     from afina.comparing_table import compared_json, compared_text
+    from afina.formats import kept_spreads
     from afina.page.writing import check_suffix, write_report
 
     if report is not None:
@@ -88,7 +89,8 @@ def show_comparison(name: str, report: Path | None, home: Path, *, as_json: bool
         return False
     if report is not None:
         write_report(store, found, report)
-    show(compared_json(found) if as_json else compared_text(found))
+    spread = kept_spreads(store, found)
+    show(compared_json(found, spread) if as_json else compared_text(found, spread))
     return True
 
 

@@ -8,13 +8,14 @@ from afina.evaluation.advice import advise
 from afina.evaluation.compare import Entry, labels
 from afina.evaluation.grades import grades
 from afina.evaluation.report import answer
+from afina.formats import kept_spread
 from afina.solver import Value, Values
 from afina.store.order import made_of
 from afina.store.prompts import prompts_of
 from afina.store.store import Store
 
 LONGEST = 2_000  # characters of an input or a prompt that are shown
-MADE = ("losses", "scores", "best_step", "steps", "format_spread")  # shown of a run's making
+MADE = ("losses", "scores", "best_step", "steps")  # shown of a run's making
 TRIAL = ("number", "parent", "how", "score", "low", "high", "n", "calls")
 
 
@@ -52,6 +53,7 @@ def run_facts(store: Store, name: str) -> dict[str, object]:
         "settings": dict(run.settings),
         "seconds": run.seconds,
         **{key: made[key] for key in MADE if key in made},
+        **({"format_spread": spread.to_json()} if (spread := kept_spread(run)) else {}),
         "trials": [{key: each.get(key) for key in TRIAL} for each in made.get("trials", ())],
         "prompts": {
             version.name: prompt_text(version.content) for version in prompts_of(store, name)
