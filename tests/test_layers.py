@@ -16,7 +16,7 @@ LAYERS = [
     {"sweep_table", "comparing_table", "page", "plan_table"},
     {
         *("alias_table", "console", "diagnosis_table", "heatmap", "journal_table"),
-        *("passage_table", "portrait_table", "prompt_diff"),
+        *("passage_table", "portrait_table", "trial_table", "prompt_diff"),
     },
     {"formats"},
     {"sweep", "comparing", "plan"},
