@@ -34,6 +34,34 @@ def defaults(method: str) -> Any:  # each method has a dataclass of its own
             from afina.program.multi_hop import MultiHopSettings
 
             return MultiHopSettings()
+        case "bootstrap":
+            from afina.program.bootstrap import BootstrapSettings
+
+            return BootstrapSettings()
+        case "random-search":
+            from afina.program.random_search import RandomSearchSettings
+
+            return RandomSearchSettings()
+        case "copro":
+            from afina.program.copro import CoproSettings
+
+            return CoproSettings()
+        case "gepa":
+            from afina.program.gepa import GepaSettings
+
+            return GepaSettings()
+        case "racing":
+            from afina.program.racing import RacingSettings
+
+            return RacingSettings()
+        case "knn":
+            from afina.program.knn import KnnSettings
+
+            return KnnSettings()
+        case "mipro":
+            from afina.program.mipro_settings import MiproSettings
+
+            return MiproSettings()
         case "prompt-tuning":
             from afina.training.prompt_run import PromptTuningSettings
 
@@ -83,6 +111,8 @@ def read_settings(method: str, given: Mapping[str, object], seed: int) -> Any:
     values.pop(EXAMPLES, None)
     own = {each.name for each in fields(default)}
     mine = replace(default, **{name: value for name, value in values.items() if name in own})
+    if "seed" in own:
+        return replace(mine, seed=seed)
     if "train" not in own:
         return mine
     trained = {name: value for name, value in values.items() if name not in own}
@@ -106,6 +136,7 @@ def known_settings(method: str) -> dict[str, Any]:
     """A method's settings and its training loop's, by name, with their defaults."""
     default = defaults(method)
     found = {each.name: getattr(default, each.name) for each in fields(default)}
+    found.pop("seed", None)  # the run's
     train = found.pop("train", None)
     if train is not None:
         found |= {each.name: getattr(train, each.name) for each in fields(train)}

@@ -10,6 +10,7 @@ from afina.making.chained import DISTILL, READ_BACK, distill, read_back
 from afina.making.multitask import MULTITASK, multitask_prompt_tuning
 from afina.making.programs import chain_of_thought, multi_hop
 from afina.making.retrieved import MULTI_HOP, RAG, rag
+from afina.making.searched import SEARCHED
 from afina.making.trained import BUILDERS, imported, soft
 from afina.making.written import WRITTEN, few_shot, from_file, zero_shot
 from afina.making.yardsticks import full_fine_tuning, linear_probe, majority
@@ -23,6 +24,7 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "chain-of-thought": chain_of_thought,
     RAG: rag,
     MULTI_HOP: multi_hop,
+    **SEARCHED,
     **{name: partial(soft, build=build) for name, build in BUILDERS.items()},
     MULTITASK: multitask_prompt_tuning,
     DISTILL: distill,
@@ -31,7 +33,7 @@ METHODS: dict[str, Callable[[Job], Made]] = {
     "full-fine-tuning": full_fine_tuning,
 }
 # Methods whose seed decides something; the others give one answer.
-SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, DISTILL, *BUILDERS}
+SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, DISTILL, *BUILDERS, *SEARCHED}
 WITHOUT_MODEL = {"majority"}
 
 

@@ -204,6 +204,8 @@ def asked(task: Task, order: Order, seeds: int, models: Models) -> Cost:
     searched = settings.get("calls", 0)
     answers = len(task.dev) * (1 + int(settings.get("hops", 0)))
     letters = prompt_letters(task, int(settings.get("shots", 0)))
+    if searched:  # and two yardsticks beside what was found
+        answers *= 3
     calls = seeds * (answers + (searched if isinstance(searched, int) else 0))
     seconds = call_seconds(models, order.model)
     return Cost(

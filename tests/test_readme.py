@@ -17,6 +17,7 @@ import pytest
 import typer
 
 from afina.cli import USAGE_ERROR, app
+from afina.making.searched import SEARCHED
 from afina.method_settings import known_settings
 from afina.methods import METHODS
 
@@ -114,6 +115,7 @@ OWN_PAGE = {
     "prefix-tuning": "prefix-tuning",
     "p-tuning-v2": "prefix-tuning",
     "written": "prompt-file",
+    **dict.fromkeys(SEARCHED, "optimisers"),
 }
 
 

@@ -59,6 +59,9 @@ def tune(
     ] = None,
     settings: Settings = None,
     budget: Spend = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell about what it will take.")
+    ] = False,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -68,6 +71,9 @@ def tune(
 
     given = [*(settings or []), *([] if source is None else [f"source={source}"])]
     order = Order(task, method, model, seed, pairs(given))
+    if dry:
+        foretell(home, order, seeds, as_json=as_json)
+        return
     if seeds == 1 and rates is None:
         whole = new_name(order) if name is None else name
         finish(home, order, whole, budget, as_json=as_json)
@@ -75,6 +81,18 @@ def tune(
     if name is not None:
         raise InputError(f"expected no --name for runs side by side, got {name!r}; leave it out")
     tune_side_by_side(home, order, seeds, numbers(rates), as_json=as_json)
+
+
+def foretell(home: Path, order: "Order", seeds: int, *, as_json: bool) -> None:
+    """Tell what an order would take; nothing is asked, and nothing is kept."""
+    from afina.lineup import Lineup
+    from afina.plan import plan
+    from afina.plan_table import plan_text
+
+    settings = {order.method: order.settings}
+    lineup = Lineup(order.task, (order.method,), (order.model,), seeds, (0,), settings)
+    found = plan(store_at(home), lineup, models=models_at(home))
+    show(found.to_json() if as_json else plan_text(found))
 
 
 def doctor(

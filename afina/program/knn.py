@@ -19,7 +19,7 @@ from afina.program.found import Ended, Found, flattery
 from afina.program.gathering import good_marks, mixed
 from afina.program.program import Program
 from afina.program.scored import Scored
-from afina.program.search import BY_ITSELF, Means, Search, refuse_outage
+from afina.program.search import BY_ITSELF, Means, Search, too_many
 from afina.program.trace import Fault, Trace, Turn
 from afina.program.trial import Trial
 from afina.solver import Prediction, Values
@@ -111,7 +111,9 @@ def scored(search: Search, prompt: Prompt, choice: Choice, rows: Sequence[Exampl
     traces = [
         trace_of(row.inputs, prediction) for row, prediction in zip(rows, predictions, strict=True)
     ]
-    refuse_outage([each.reason for each in traces if each.fault == "call"], len(rows))
+    failed = [each for each in traces if each.fault == "call"]
+    if too_many(failed, len(rows)):
+        search.check_there(search.lm, failed[0].reason)
     return Scored(tuple(search.mark(*each) for each in zip(rows, traces, strict=True)))
 
 

@@ -10,7 +10,6 @@ it thinks best is scored on as many more rows as the calls allow.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import optuna
 
@@ -18,6 +17,7 @@ from afina.lm.lm import LM
 from afina.program.evidence import known_rows, told
 from afina.program.found import Found
 from afina.program.gathering import drawn_sets, good_marks, mixed
+from afina.program.mipro_settings import USUAL, MiproSettings
 from afina.program.program import Program
 from afina.program.proposals import GROUNDED, HINTS, MERGE, SUMMARY
 from afina.program.proposing import instructed, labelled, propose, showing, step_of, wanted_cases
@@ -33,22 +33,11 @@ GATHERED = 0.2  # of the calls, for traces to take examples from
 LAST = 0.25  # of the calls, for scoring the best on more rows
 
 
-@dataclass(frozen=True)
-class MiproSettings:
-    """How many instructions and sets of examples there are, and what may be spent."""
-
-    instructions: int = 5  # of a prompt, the given one included
-    sets: int = 5  # sets of examples, the empty one included
-    shots: int = 12  # examples of a set
-    calls: int = 400  # calls of language models at most
-    seed: int = 0
-
-
 def mipro(
     program: Program,
     task: Task,
     lm: LM,
-    settings: MiproSettings = MiproSettings(),
+    settings: MiproSettings = USUAL,
     means: Means = BY_ITSELF,
 ) -> Found:
     """The program with the best instructions and sets of examples together.
@@ -162,4 +151,7 @@ class Joint:
             idle = 0 if len(search.candidates) > count else idle + 1
             rows = self.dev[:batch] if idle == 0 else self.order.sample(self.dev, batch)
             mean = search.score(made, rows).mean if idle < 3 else search.scored(made).mean
-            study.tell(trial, mean or 0.0)
+            if mean is None:  # calls failed: that is no score
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, mean)

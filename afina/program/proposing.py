@@ -13,7 +13,7 @@ from afina.lm.lm import ask
 from afina.lm.reply import Missing
 from afina.program.program import Program
 from afina.program.scored import Mark
-from afina.program.search import Search, refuse_outage
+from afina.program.search import Search
 from afina.program.trace import Turn
 from afina.solver import Value, Values
 from afina.task.example import Example
@@ -42,7 +42,10 @@ def propose(
     solver = PromptSolver(prompt, search.proposer, "", settings=settings)
     requests = [replace(solver.request(prompt, row), repeat=repeat) for row in rows]
     replies = ask(search.proposer, requests, settings.concurrency)
-    refuse_outage([each.reason for each in replies if isinstance(each, Missing)], len(rows))
+    failed = [each for each in replies if isinstance(each, Missing)]
+    if failed:
+        search.check_there(search.proposer, failed[0].reason)
+        search.note(f"a proposal could not be asked for: {failed[0].reason}")
     texts = [clean("" if isinstance(each, Missing) else each.text) for each in replies]
     if not all(texts):
         search.note("some of what the proposer wrote is no instruction, and was left out")

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from afina.errors import AfinaError, BudgetError, CallError
 from afina.hard.prompt_solver import CallSettings
-from afina.lm.lm import LM
+from afina.lm.lm import LM, ask
+from afina.lm.reply import Missing
+from afina.lm.request import Message, Request
 from afina.program.counted import Counted, Purse
 from afina.program.found import Ended, Found, flattery
 from afina.program.judge import Judge, judge_of, judged
@@ -17,7 +19,8 @@ from afina.program.trial import Trial, size_of
 from afina.task.example import Example
 from afina.task.task import Task
 
-FAILED = 0.1  # of a batch's calls; with more of them the model is out, and the search stops
+FAILED = 0.1  # of a batch's calls; with more of them the model may be out
+PING = "Are you there?"
 
 
 @dataclass(frozen=True)
@@ -113,10 +116,33 @@ class Search:
         if not examples:
             return []
         self.pause()
-        rows = [each.inputs for each in examples]
-        traces = traces_of(program, rows, lm, self.means.calls, words=self.task.words)
-        refuse_outage([trace.reason for trace in traces if trace.fault == "call"], len(rows))
+        traces = self.traces(program, examples, lm)
+        if too_many(failed := [each for each in traces if each.fault == "call"], len(traces)):
+            self.check_there(lm, failed[0].reason)
+            again = [row for row, trace in zip(examples, traces, strict=True) if trace in failed]
+            new = iter(self.traces(program, again, lm))
+            traces = [next(new) if trace in failed else trace for trace in traces]
+            failed = [each for each in traces if each.fault == "call"]
+            if too_many(failed, len(traces)) and program.digest == self.candidates[0].digest:
+                raise paused(len(failed), len(traces), failed[0].reason)
         return [self.mark(*each) for each in zip(examples, traces, strict=True)]
+
+    def traces(self, program: Program, examples: Sequence[Example], lm: LM) -> list[Trace]:
+        """A trace for each example, of a run on a model."""
+        rows = [each.inputs for each in examples]
+        return traces_of(program, rows, lm, self.means.calls, words=self.task.words)
+
+    def check_there(self, lm: LM, reason: str) -> None:
+        """See that a model answers at all: if so, it is the requests that it refuses.
+
+        Raises:
+            BudgetError: no calls are left.
+            CallError: it does not answer.
+        """
+        asked = Request((Message("user", PING),), max_tokens=4, repeat=self.purse.usage.calls)
+        (reply,) = ask(lm, [asked])
+        if isinstance(reply, Missing):
+            raise paused(1, 1, reason)
 
     def mark(self, example: Example, trace: Trace) -> Mark:
         """What a trace is worth."""
@@ -214,14 +240,14 @@ class Search:
         )
 
 
-def refuse_outage(reasons: Sequence[str], calls: int) -> None:
-    """Stop where so many calls failed that scores would tell of the model's outage.
+def too_many(failed: Sequence[object], calls: int) -> bool:
+    """Whether so many calls failed that scores would tell of the failures."""
+    return len(failed) > FAILED * calls
 
-    Raises:
-        CallError: they did.
-    """
-    if len(reasons) > FAILED * calls:
-        raise CallError(
-            f"the search is paused: {len(reasons)} of {calls} examples got no answer, the first "
-            f"because {reasons[0]}; run it again to go on, answered calls are not paid for twice"
-        )
+
+def paused(failed: int, calls: int, reason: str) -> CallError:
+    """The error of a model that is out."""
+    return CallError(
+        f"the search is paused: {failed} of {calls} examples got no answer, the first because "
+        f"{reason}; run it again to go on, answered calls are not paid for twice"
+    )

@@ -18,7 +18,8 @@ from afina.program.copro import CoproSettings, copro
 from afina.program.found import Found
 from afina.program.gepa import GepaSettings, gepa
 from afina.program.judge import Feedback, Judge
-from afina.program.mipro import MiproSettings, mipro
+from afina.program.mipro import mipro
+from afina.program.mipro_settings import MiproSettings
 from afina.program.program import Program
 from afina.program.racing import RacingSettings, racing
 from afina.program.random_search import RandomSearchSettings, random_search

@@ -6,6 +6,8 @@ from afina.errors import CallError, InputError
 from afina.lm.budget import Budget
 from afina.lm.journal import Journal
 from afina.lm.journaled import Journaled
+from afina.lm.reply import Reply
+from afina.lm.request import Request
 from afina.program.judge import Feedback
 from afina.program.proposing import instructed
 from afina.program.search import BY_ITSELF, Candidate, Means, Search
@@ -91,7 +93,7 @@ def test_a_few_failed_calls_are_missing_and_no_score_of_0() -> None:
 def test_an_outage_pauses_the_search_and_is_no_score() -> None:
     lm = WorldLM(Simulated(WORLD), fail=lambda number: number >= 20)
     found = search(lm)
-    with pytest.raises(CallError, match=r"paused: 10 of 30 examples .* run it again to go on"):
+    with pytest.raises(CallError, match=r"paused: .* run it again to go on"):
         found.run(score_given)
     assert not found.dev[0]
 
@@ -141,3 +143,25 @@ def test_who_watches_may_end_it() -> None:
     wanted = CallError("that will do")
     with pytest.raises(CallError, match="that will do"):
         search(means=Means(stop=lambda: wanted)).score(search().candidates[0], TASK.dev)
+
+
+class ShortLM(WorldLM):
+    """A model that refuses what is long."""
+
+    async def answer(self, request: Request) -> Reply:
+        if sum(len(each.content) for each in request.messages) > 600:
+            self.asked.append(request)
+            raise CallError("expected a shorter request")
+        return await super().answer(request)
+
+
+def test_a_prompt_that_the_model_refuses_is_not_scored_and_stops_nothing() -> None:
+    found = search(ShortLM(Simulated(WORLD)))
+    given = found.candidates[0]
+    long = found.add(instructed(given.program, "predict", "Tell the queue. " * 60), 0, "long")
+    scored = found.score(long, TASK.dev[:10])
+    assert scored.mean is None
+    assert scored.missing == 10
+    assert found.score(given, TASK.dev[:10]).mean is not None
+    assert found.best() == given
+    assert found.trial(long).score is None
