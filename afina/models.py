@@ -17,9 +17,10 @@ from afina.lm.journaled import Journaled
 
 if TYPE_CHECKING:
     from afina.backbones.backbone import Backbone
+    from afina.lm.embedding import RemoteEmbedding
     from afina.lm.endpoint import Endpoint
     from afina.lm.lm import LM
-    from afina.retrieval.embedding import Embedding
+    from afina.retrieval.embedding import Embed, Embedding
     from afina.task.task import Task
 
 SPEAKERS = ("openai", "openai-completions", "scripted")  # models without weights, by provider
@@ -108,7 +109,8 @@ def load_embedding(
     from afina.lm.endpoint import endpoint_from
 
     given = {"OPENAI_BASE_URL": base_url or "", "OPENAI_API_KEY": key or ""}
-    return remote_embedding(name, endpoint_from(given))
+    remote = remote_embedding(name, endpoint_from(given))
+    return embedding_at(name, remote, remote)
 
 
 def local_embedding(backbone: "Backbone") -> "Embedding":
@@ -118,22 +120,43 @@ def local_embedding(backbone: "Backbone") -> "Embedding":
     return embedding_of(backbone)
 
 
-def remote_embedding(name: str, endpoint: "Endpoint") -> "Embedding":
-    """A model of vectors at an endpoint, by ``openai:NAME``; told from others by both.
+def remote_embedding(
+    name: str, endpoint: "Endpoint", prices: Path | None = None
+) -> "RemoteEmbedding":
+    """A model of vectors at an endpoint, by ``openai:NAME``.
 
     Raises:
         ModelError: no name stands behind the provider.
+        InputError: the table of prices cannot be read.
     """
     from afina.lm.connection import Connection
     from afina.lm.embedding import RemoteEmbedding
-    from afina.retrieval.embedding import Embedding
+    from afina.lm.prices import read_prices
 
     own = name.partition(":")[2]
     if not own:
         raise ModelError(f"expected a model such as {REMOTE_VECTORS}:NAME, got {name!r}")
-    remote = RemoteEmbedding(own, Connection(endpoint))
+    table = {} if prices is None else read_prices(prices)
+    return RemoteEmbedding(own, Connection(endpoint), price=table.get(own))
+
+
+def embedding_at(name: str, remote: "RemoteEmbedding", embed: "Embed") -> "Embedding":
+    """The vectors of a model at an endpoint, told from others by both; ``embed`` makes them."""
+    from afina.retrieval.embedding import Embedding
+
     identity = json.dumps(dict(remote.identity), sort_keys=True)
-    return Embedding(name, hashlib.sha256(identity.encode()).hexdigest(), remote)
+    return Embedding(name, hashlib.sha256(identity.encode()).hexdigest(), embed)
+
+
+def vectors_at_endpoint(name: str) -> "RemoteEmbedding":
+    """A model of vectors at the usual endpoint, without a key.
+
+    Raises:
+        InputError: the endpoint wants a key.
+    """
+    from afina.lm.endpoint import endpoint_from
+
+    return remote_embedding(name, endpoint_from({}))
 
 
 def has_remote_vectors(name: str) -> bool:
@@ -179,7 +202,7 @@ class Models:
 
     load: "Callable[[str], Backbone]" = load_model
     speaker: "Callable[[str], LM]" = load_lm  # by the whole name, of one without weights here
-    embedder: "Callable[[str], Embedding]" = load_embedding  # at an endpoint, by the whole name
+    embedder: "Callable[[str], RemoteEmbedding]" = vectors_at_endpoint  # by the whole name
     given: "Mapping[str, LM]" = field(default_factory=dict)  # made elsewhere, by name
     journal: Journal | None = None
     budget: Budget = UNLIMITED
@@ -195,9 +218,17 @@ class Models:
         elif name not in self.given:
             self.load(name)
 
-    def embedding(self, name: str) -> "Embedding":
-        """A model of vectors."""
-        return self.embedder(name) if has_remote_vectors(name) else local_embedding(self.load(name))
+    def embedding(self, name: str, run: str = "") -> "Embedding":
+        """A model of vectors; calls of an endpoint are noted under a run's name."""
+        if not has_remote_vectors(name):
+            return local_embedding(self.load(name))
+        from afina.lm.journaled_embedding import JournaledEmbedding
+
+        remote = self.embedder(name)
+        if self.journal is None:
+            return embedding_at(name, remote, remote)
+        journaled = JournaledEmbedding(remote, self.journal, self.budget, run=run)
+        return embedding_at(name, remote, journaled)
 
     def row_seconds(self, name: str, task: "Task") -> float:
         """Seconds that a model whose weights are here takes for a row of a task."""

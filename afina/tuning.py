@@ -136,7 +136,7 @@ def tune_in(
             bundle_at,
             folder,
             lm=lambda: models.lm(order.model, folder.name),
-            embedding=models.embedding,
+            embedding=lambda name: models.embedding(name, folder.name),
             seed=order.seed,
             settings=order.settings,
             watch=watch,

@@ -1,6 +1,7 @@
 """Runs that retrieve: kept with what retrieval bought, restored, and refused where they must be."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -225,8 +226,47 @@ def test_an_endpoint_of_vectors_that_is_down_makes_rows_missing(here: Path, serv
     assert (row["score"], row["missing"]) == (None, row["n"])
     assert row["without_retrieval"]["missing"] == 0
     assert row["without_retrieval"]["bought"]["verdict"].startswith("cannot tell")
-    refused(afina("index", "p.jsonl", "--into", "w", "--model", "openai:tiny"), 1, "401")
+    anew = ("index", "p.jsonl", "--into", "w", "--model", "openai:tiny", "--home", "other")
+    refused(afina(*anew), 1, "401")
     assert not (here / "w").exists()
+
+
+def test_vectors_go_through_the_journal_of_the_home(here: Path, server: Server) -> None:
+    def index(*more: str) -> Called:
+        return afina("index", "p.jsonl", "--into", "v", "--model", "openai:tiny", *more)
+
+    priceless = "expected a price of 'openai:tiny'"
+    refused(index("--budget", "money=1"), 2, priceless)
+    refused(index("--budget", "calls=2"), 5, "expected at most 2 calls")
+    (here / ".afina" / "prices.toml").write_text('[models."tiny"]\nread = 1.0\nwritten = 0.0\n')
+    assert index("--budget", "money=1").code == 0
+    (line,) = afina("journal", "--json").json["rows"]
+    assert (line["run"], line["model"]) == (str(here / "v"), "openai:tiny")
+    assert (line["calls"], line["read"]) == (len(server.seen), 5 * 101)  # passages, and a probe
+    shutil.rmtree(here / "v")
+    seen = len(server.seen)
+    assert index().code == 0
+    searched = ("search", "v", "Which?", "--mode", "dense", "--json")
+    first = afina(*searched)
+    assert (afina(*searched).out, len(server.seen)) == (first.out, seen + 1)
+    assert "openai:tiny" in afina("journal").out
+    forgotten = afina("journal", "forget", "--run", str(here / "v"), "--json").json
+    assert forgotten == {"forgotten": seen + 1}
+
+
+def test_a_run_pays_for_vectors_once_and_from_its_own_budget(here: Path, server: Server) -> None:
+    (here / "answers.json").write_text("{}")
+    chosen = ("--set", "select=nearest", "--set", "vectors=openai:tiny", "--set", "shots=1")
+    tune = ("tune", "capitals", "--method", "few-shot", "--model", "scripted:answers.json")
+    stopped = afina(*tune, "--name", "f", *chosen, "--budget", "calls=1")
+    assert (stopped.code, len(server.seen)) == (5, 1)
+    first = afina("resume", "f", "--json").json
+    seen = len(server.seen)
+    texts = [text for body in server.bodies for text in body["input"]]
+    assert len(texts) == len(set(texts))
+    assert first["tokens"] == 5 * len(load_task(here / "capitals").train)
+    assert afina(*tune, "--name", "g", *chosen, "--json").json["n"] == first["n"]
+    assert len(server.seen) == seen
 
 
 def test_an_endpoint_without_a_key_is_refused(here: Path) -> None:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from afina.lm.journal import Journal
     from afina.lm.lm import LM
     from afina.models import Models
-    from afina.retrieval.embedding import Embedding
     from afina.store.store import Store
 
 
@@ -41,27 +40,22 @@ def journal_at(path: Path) -> "Journal":
 def models_at(home: Path, budget: str | None = None) -> "Models":
     """Models as the environment names their endpoint; calls go through the home's journal."""
     from afina.lm.budget import UNLIMITED, read_budget
-    from afina.models import Models, load_lm, remote_lm
+    from afina.models import Models, load_lm, remote_embedding, remote_lm
+
+    table = home / "prices.toml"
+    prices = table if table.is_file() else None
 
     def speaker(name: str) -> "LM":
         if name.startswith("scripted:"):
             return load_lm(name)
-        prices = home / "prices.toml"
-        return remote_lm(name, endpoint_here(), prices if prices.is_file() else None)
+        return remote_lm(name, endpoint_here(), prices)
 
     return Models(
         speaker=speaker,
-        embedder=vectors_here,
+        embedder=lambda name: remote_embedding(name, endpoint_here(), prices),
         journal=journal_at(home / "journal.sqlite"),
         budget=UNLIMITED if budget is None else read_budget(budget),
     )
-
-
-def vectors_here(name: str) -> "Embedding":
-    """The model of vectors of that name at the environment's endpoint."""
-    from afina.models import remote_embedding
-
-    return remote_embedding(name, endpoint_here())
 
 
 def endpoint_here() -> "Endpoint":

@@ -1,12 +1,13 @@
 """Commands over documents: index them, and search the index."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afina.commands.arguments import MINILM, Json
-from afina.commands.home import vectors_here
+from afina.commands.arguments import HOME, MINILM, Home, Json, Spend
+from afina.commands.home import models_at
 from afina.commands.printing import command_line, show
 from afina.errors import InputError
 
@@ -32,6 +33,8 @@ def index_documents(
     words: Annotated[int, typer.Option("--words", help="The most words of a passage.")] = 200,
     overlap: Annotated[int, typer.Option("--overlap", help="Words passages share.")] = 40,
     remove: Annotated[bool, typer.Option("--remove", help="Drop the source's documents.")] = False,
+    budget: Spend = None,
+    home: Home = HOME,
     as_json: Json = False,
 ) -> None:
     """Make passages of documents searchable; again, to take over what changed in them."""
@@ -42,12 +45,13 @@ def index_documents(
     from afina.console import stoppable
     from afina.retrieval.indexing import index_source, remove_from, wish_of
 
+    load = embeddings(home, into, budget)
     wish = wish_of(model, language, words, overlap, lexical_only=lexical_only)
     with stoppable(command_line), passages_written() as written:
         if remove:
             done = remove_from(into, source)
         else:
-            done = index_source(source, into, wish, embedding_named, usual=MINILM, show=written)
+            done = index_source(source, into, wish, load, usual=MINILM, show=written)
     show(index_json(done) if as_json else index_text(done))
 
 
@@ -61,6 +65,7 @@ def search(
     queries: Annotated[
         Path | None, typer.Option("--queries", help="JSONL with _id and text; ids out, as JSON.")
     ] = None,
+    home: Home = HOME,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
     """Find the passages of an index that fit a query best."""
@@ -74,7 +79,7 @@ def search(
     if (query is None) == (queries is None):
         raise InputError("expected a query or --queries FILE, got both or neither; give one")
     many = read_queries(queries) if queries else []
-    found = to_search(index, mode, embedding_named)
+    found = to_search(index, mode, embeddings(home, index))
     for line in answers(found, many, k, mode=mode):
         show(line)
     if query is not None:
@@ -85,8 +90,7 @@ def search(
             show(passage_json(each))
 
 
-def embedding_named(name: str) -> "Embedding":
-    """The model of vectors of that name: at the environment's endpoint, or here, by torch."""
-    from afina.models import Models
-
-    return Models(embedder=vectors_here).embedding(name)
+def embeddings(home: Path, folder: Path, budget: str | None = None) -> "Callable[[str], Embedding]":
+    """Models of vectors for an index: local ones, or an endpoint's through the home's journal."""
+    models = models_at(home, budget)
+    return lambda name: models.embedding(name, str(folder.absolute()))

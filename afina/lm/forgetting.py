@@ -17,6 +17,11 @@ FORGET = """
         AND (:before IS NULL OR begun < :before)
         AND (NOT :failed OR state IN ('failed', 'lost'))
 """
+FORGET_VECTORS = """
+    DELETE FROM vectors
+    WHERE call IN (SELECT key FROM calls WHERE request IS NULL)
+        AND call NOT IN (SELECT key FROM calls WHERE live)
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Selection:
 
 
 def forget(connection: sqlite3.Connection, selection: Selection, *, now: float) -> int:
-    """Erase the texts of the calls that fit, but for those under way; how many they were.
+    """Erase texts and vectors of the calls that fit, but for those under way; how many they were.
 
     Raises:
         InputError: no call is of such a model or run.
@@ -60,7 +65,9 @@ def forget(connection: sqlite3.Connection, selection: Selection, *, now: float) 
         "before": None if days is None else now - days * DAY_SECONDS,
         "failed": selection.failed,
     }
-    return connection.execute(FORGET, values).rowcount
+    count = connection.execute(FORGET, values).rowcount
+    connection.execute(FORGET_VECTORS)
+    return count
 
 
 def check_known(connection: sqlite3.Connection, column: str, name: str) -> None:

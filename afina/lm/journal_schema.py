@@ -65,6 +65,16 @@ MIGRATIONS = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE vectors (
+            key TEXT PRIMARY KEY,  -- of the model and the text
+            call TEXT NOT NULL,  -- the key of the call that brought it
+            vector BLOB NOT NULL  -- its numbers, four bytes each, the lowest first
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX vectors_of_calls ON vectors (call)",
+    ),
 )
 
 

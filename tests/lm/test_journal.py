@@ -80,7 +80,7 @@ def test_a_newer_one_is_refused_and_left_alone(journal: Journal) -> None:
     with closing(sqlite3.connect(journal.path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = journal.path.read_bytes()
-    with pytest.raises(MismatchError, match=r"version 1 or older, came 99.*upgrade afina"):
+    with pytest.raises(MismatchError, match=r"version 2 or older, came 99.*upgrade afina"):
         Journal(journal.path).account()
     assert journal.path.read_bytes() == before
 
