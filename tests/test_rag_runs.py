@@ -214,6 +214,9 @@ def test_vectors_of_an_endpoint_serve_an_index_and_a_run(here: Path, server: Ser
     ).json
     assert run["missing"] == run["n"] == len(task.dev)
     assert lm.calls == 0
+    three = "\n".join(json.dumps({"question": text}) for text in ("a?", "b?", "c?"))
+    afina("predict", run["run"], given=three)
+    assert server.bodies[-1]["input"] == ["a?", "b?", "c?"]
 
 
 def test_an_endpoint_of_vectors_that_is_down_makes_rows_missing(here: Path, server: Server) -> None:

@@ -1,4 +1,4 @@
-"""A prompt with retrieved passages on a language model: a search and a call a row."""
+"""A prompt with retrieved passages on a language model: a search for all rows, a call for each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,13 @@ from afina.hard.template import plain
 from afina.lm.lm import LM, ask
 from afina.lm.reply import Missing, Reply
 from afina.retrieval.passage import Passage
-from afina.retrieval.retriever import Retriever, retrieve
+from afina.retrieval.retriever import Retriever, Together, retrieve, retrieve_all
 from afina.solver import Packed, Prediction, Value, Values
 from afina.task.signature import Integer, Number, Signature, Spans, Text
 
 Find = Callable[[Mapping[str, object]], Retriever]  # a retriever by its origin
 
+BATCH = 500  # queries that are searched together
 # What a retriever raises where it finds nothing for reasons of its own; anything else is a bug.
 FAULTS = (InputError, CallError, ArtefactError, OSError, RuntimeError, ValueError)
 
@@ -91,7 +92,7 @@ class RagSolver:
         Raises:
             BudgetError: the budget is spent.
         """
-        found = [self.look_up(row) for row in inputs]
+        found = self.look_up(inputs)
         worded = self.asking.prompt.in_words(self.asking.words)
         requests = [
             self.asking.request(worded, each.row) for each in found if isinstance(each, Found)
@@ -102,20 +103,45 @@ class RagSolver:
             for each in found
         ]
 
-    def look_up(self, row: Values) -> Found | Prediction:
-        """A row with its passages fenced apart from all else, or why there are none.
+    def look_up(self, rows: Sequence[Values]) -> list[Found | Prediction]:
+        """Rows with their passages, or why there are none; many queries are one search.
 
         Raises:
-            InputError: the row lacks what is searched for.
+            InputError: a row lacks what is searched for.
+            BudgetError: the budget is spent.
         """
-        query = self.search.asked(row)
+        pairs = [(row, self.search.asked(row)) for row in rows]
+        if not isinstance(self.search.retriever, Together):
+            return [self.searched(row, query) for row, query in pairs]
+        starts = range(0, len(pairs), BATCH)
+        return [each for start in starts for each in self.batch(pairs[start : start + BATCH])]
+
+    def batch(self, pairs: Sequence[tuple[Values, str]]) -> list[Found | Prediction]:
+        """Rows with the passages that are found for their queries at once."""
+        assert isinstance(self.search.retriever, Together)
+        queries = [query for _, query in pairs]
+        try:
+            found = retrieve_all(self.search.retriever, queries, self.search.k)
+        except FAULTS as error:
+            return [nothing(error) for _ in pairs]
+        return [self.shown(row, each) for (row, _), each in zip(pairs, found, strict=True)]
+
+    def searched(self, row: Values, query: str) -> Found | Prediction:
+        """A row with the passages that one search finds for it."""
+        try:
+            passages = retrieve(self.search.retriever, query, self.search.k)
+        except FAULTS as error:
+            return nothing(error)
+        return self.shown(row, passages)
+
+    def shown(self, row: Values, passages: Sequence[Passage]) -> Found | Prediction:
+        """A row with its passages fenced apart from all else."""
         beside = [plain(value) for name, value in row.items() if name != self.search.into]
         try:
-            passages = tuple(retrieve(self.search.retriever, query, self.search.k))
             block = fenced(passages, beside)
         except FAULTS as error:
-            return Prediction(None, reason=f"no passages: {error or type(error).__name__}")
-        return Found(passages, {**row, self.search.into: block})
+            return nothing(error)
+        return Found(tuple(passages), {**row, self.search.into: block})
 
     def prediction(self, worded: Prompt, found: Found, reply: Reply | Missing) -> Prediction:
         """What a reply says, what it cites, and how much of it the passages support."""
@@ -148,6 +174,11 @@ class RagSolver:
         settings = {name: getattr(self.search, name) for name in ("query", "into", "k")}
         search = {**settings, "origin": dict(self.search.origin)}
         return Packed("rag", {**self.asking.pack().settings, "search": search})
+
+
+def nothing(error: Exception) -> Prediction:
+    """What is missing for want of passages."""
+    return Prediction(None, reason=f"no passages: {error or type(error).__name__}")
 
 
 def told(number: int, passage: Passage) -> dict[str, object]:

@@ -73,7 +73,7 @@ class Index:
 
     def retriever(self, mode: str | None = None) -> Retriever:
         """This index as a function from a query and a number to passages."""
-        return lambda query, k: self.search(query, k, mode=mode)
+        return IndexRetriever(self, mode)
 
     def search(self, query: str, k: int = 5, *, mode: str | None = None) -> list[Passage]:
         """The k best passages for a query, in the best mode there is if none is named.
@@ -82,9 +82,24 @@ class Index:
             InputError: k is below 1, or the index cannot be searched in this mode.
             ArtefactError: the index is damaged.
         """
-        (ranking,) = self.rank([query], k, mode=mode)
-        found = self.passages([each for each, _ in ranking])
-        return [replace(found[each], score=score) for each, score in ranking if each in found]
+        (found,) = self.search_all([query], k, mode=mode)
+        return found
+
+    def search_all(
+        self, queries: Sequence[str], k: int = 5, *, mode: str | None = None
+    ) -> list[list[Passage]]:
+        """The k best passages for each of many queries, whose vectors are made together.
+
+        Raises:
+            InputError: k is below 1, or the index cannot be searched in this mode.
+            ArtefactError: the index is damaged.
+        """
+        rankings = self.rank(queries, k, mode=mode)
+        found = self.passages(list({each: None for ranking in rankings for each, _ in ranking}))
+        return [
+            [replace(found[each], score=score) for each, score in ranking if each in found]
+            for ranking in rankings
+        ]
 
     def rank(self, queries: Sequence[str], k: int = 5, *, mode: str | None = None) -> list[Ranking]:
         """The ids of the k best passages for each of many queries.
@@ -165,6 +180,22 @@ class Index:
         with reading(self.folder):
             self.table.checkout_latest()
             return int(self.table.count_rows())
+
+
+@dataclass(frozen=True)
+class IndexRetriever:
+    """An index as a retriever, also of many queries at once."""
+
+    index: Index
+    mode: str | None
+
+    def __call__(self, query: str, k: int) -> list[Passage]:
+        """The k best passages for a query."""
+        return self.index.search(query, k, mode=self.mode)
+
+    def together(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """The k best passages for each query."""
+        return self.index.search_all(queries, k, mode=self.mode)
 
 
 def make_index(folder: Path, *, embedding: Embedding | None, language: str = "English") -> Index:

@@ -1,13 +1,22 @@
-"""A retriever: any function from a query and a number to passages."""
+"""A retriever: any function from a query and a number to passages; some take many queries."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import InputError
 from afina.retrieval.passage import Passage
 
 Retriever = Callable[[str, int], Sequence[Passage]]
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A retriever that searches for many queries at once, for less than one by one."""
+
+    def __call__(self, query: str, k: int, /) -> Sequence[Passage]: ...
+
+    def together(self, queries: Sequence[str], k: int) -> Sequence[Sequence[Passage]]: ...
 
 
 class LangChainDocument(Protocol):
@@ -32,7 +41,27 @@ def retrieve(retriever: Retriever, query: str, k: int) -> list[Passage]:
     Raises:
         InputError: it gave something else.
     """
-    found = list(retriever(query, k))
+    return checked(retriever(query, k), k)
+
+
+def retrieve_all(retriever: Together, queries: Sequence[str], k: int) -> list[list[Passage]]:
+    """The k best passages for each query of a retriever that takes many at once.
+
+    Raises:
+        InputError: it gave something else.
+    """
+    found = [checked(passages, k) for passages in retriever.together(queries, k)]
+    if len(found) != len(queries):
+        raise InputError(
+            f"expected passages for each of {len(queries)} queries, got {len(found)} lists of them;"
+            " give an empty list where there are none"
+        )
+    return found
+
+
+def checked(passages: Sequence[Passage], k: int) -> list[Passage]:
+    """The first k passages; raises InputError where they are none."""
+    found = list(passages)
     for each in found:
         if not isinstance(each, Passage):
             raise InputError(

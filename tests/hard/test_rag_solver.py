@@ -10,12 +10,12 @@ from langchain_core.documents import Document
 
 from afina.backbones.chat import tokens_of
 from afina.backbones.local_lm import LocalLM
-from afina.errors import ArtefactError, CallError, InputError
+from afina.errors import ArtefactError, BudgetError, CallError, InputError
 from afina.evaluation.evaluate import evaluate
 from afina.hard.fence import NOTHING_FOUND
 from afina.hard.prompt_solver import CallSettings, PromptSolver
 from afina.hard.rag import rag_prompt
-from afina.hard.rag_solver import RagSolver, Search, unpack_rag
+from afina.hard.rag_solver import BATCH, RagSolver, Search, unpack_rag
 from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
 from afina.retrieval.passage import Passage
@@ -144,6 +144,50 @@ def test_a_search_that_fails_makes_its_row_missing_and_no_zero(error: Exception)
     assert (report.score, report.n, report.missing) == (1.0, 2, 1)
     assert report.rows[1].prediction.reason == f"no passages: {error}"
     assert lm_of(made).calls == 1
+
+
+class Shelves:
+    """A retriever of many queries at once; it tells how many, and fails on demand."""
+
+    def __init__(self, fault: Exception | None = None, extra: int = 0) -> None:
+        self.asked: list[int] = []
+        self.fault = fault
+        self.extra = extra
+
+    def __call__(self, query: str, k: int) -> Sequence[Passage]:
+        raise AssertionError("asked for one query")
+
+    def together(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        self.asked.append(len(queries))
+        if self.fault is not None:
+            raise self.fault
+        return [[Passage(query, query)] for query in [*queries, *"x" * self.extra]]
+
+
+def test_many_rows_are_searched_for_at_once_and_each_has_its_own_passages() -> None:
+    shelves = Shelves()
+    rows = [{"question": f"q{at}"} for at in range(BATCH + 3)]
+    found = solver(retriever=shelves)(rows)
+    assert shelves.asked == [BATCH, 3]
+    ids = [each.evidence["passages"][0]["id"] for each in found]  # type: ignore[index]  # of an object
+    assert ids == [row["question"] for row in rows]
+    assert solver(retriever=shelves)([]) == []
+    assert shelves.asked == [BATCH, 3]
+
+
+def test_a_search_for_many_that_fails_makes_all_of_them_missing() -> None:
+    made = solver(retriever=Shelves(CallError("the endpoint is down")))
+    assert [each.reason for each in made([ROW, ROW])] == ["no passages: the endpoint is down"] * 2
+    assert lm_of(made).calls == 0
+    with pytest.raises(BudgetError):
+        solver(retriever=Shelves(BudgetError("spent")))([ROW])
+    (found,) = solver(retriever=Shelves(extra=2))([ROW])
+    assert found.reason.startswith("no passages: expected passages for each of 1 queries, got 3")
+
+
+def test_half_a_character_in_a_passage_makes_its_own_row_missing() -> None:
+    found = solver(retriever=Shelves())([{"question": "\ud800"}, ROW])
+    assert [each.outputs is None for each in found] == [True, False]
 
 
 def test_a_call_that_fails_is_missing_with_its_passages() -> None:

@@ -11,6 +11,7 @@ from afina.retrieval.embedding import Embedding
 from afina.retrieval.index import Index, make_index, open_index
 from afina.retrieval.passage import Passage
 from afina.retrieval.ranking import by_reciprocal_rank, by_score
+from afina.retrieval.retriever import Together, retrieve_all
 from afina.retrieval.update import update_index
 from tests.retrieval.texts import WORDS, document, source, vectors
 
@@ -84,6 +85,20 @@ def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
 
 def test_an_index_is_a_retriever(index: Index) -> None:
     assert index.retriever("lexical")("salt", 2) == index.search("salt", 2, mode="lexical")
+
+
+@pytest.mark.parametrize("mode", ["lexical", "dense", "hybrid"])
+def test_many_queries_at_once_find_what_each_finds_alone(index: Index, mode: str) -> None:
+    queries = ["salt", "wind", "nothing of it", "salt"]
+    retriever = index.retriever(mode)
+    assert isinstance(retriever, Together)
+    for query, found in zip(queries, retrieve_all(retriever, queries, 2), strict=True):
+        alone = retriever(query, 2)
+        assert [replace(each, score=0.0) for each in found] == [
+            replace(each, score=0.0) for each in alone
+        ]
+        scores = [each.score for each in found]
+        assert scores == pytest.approx([each.score for each in alone], abs=1e-6)
 
 
 def test_an_opened_index_finds_what_the_made_one_does(index: Index) -> None:
