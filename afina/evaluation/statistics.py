@@ -173,7 +173,8 @@ def paired(
     """Test two methods, one report a seed each; None where no example was answered by all.
 
     The test exchanges the two methods' answers at random examples. For a metric that is a mean
-    this is flipping the signs of the per-example differences; several seeds move together.
+    this is flipping the signs of the per-example differences; several seeds move together. With
+    several seeds p is at least that of Welch's t over examples and seeds.
 
     Raises: MismatchError where the reports are not about the same examples.
     """
@@ -193,9 +194,29 @@ def paired(
     over_both = seeds_drawn(sampled[:split], generator) - seeds_drawn(sampled[split:], generator)
     low, high = percentiles(over_both)
     p = exchange(scores, (split, len(second)), difference, n, resamples=resamples, seed=seed)
+    if len(reports) > 2:
+        p = max(p, over_few_seeds(difference, n, over_examples, (plain[:split], plain[split:])))
     seed_variance = max(0.0, float(over_both.var() - over_examples.var()))
     errors = float(over_examples.std()), math.sqrt(seed_variance)
     return Paired(difference, low, high, p, n, *errors)
+
+
+def over_few_seeds(
+    difference: float, n: int, over_examples: Floats, seeds: tuple[Floats, Floats]
+) -> float:
+    """The chance of a difference as large where seeds differ, by Welch's t.
+
+    Few seeds tell little of how much seeds differ: the degrees of freedom are those of F. E.
+    Satterthwaite, "An approximate distribution of estimates of variance components", 1946.
+    """
+    parts = [(float(over_examples.var()), n - 1)] + [
+        (float(side.var(ddof=1)) / len(side), len(side) - 1) for side in seeds if len(side) > 1
+    ]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return 1.0 if difference == 0 else 0.0
+    freedom = variance**2 / sum(part**2 / max(1, free) for part, free in parts)
+    return float(2 * stats.t.sf(abs(difference) / math.sqrt(variance), freedom))
 
 
 def exchange(

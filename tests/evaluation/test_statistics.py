@@ -193,7 +193,7 @@ def test_seeds_widen_the_interval(closeness: Metric, make_report: MakeReport) ->
     assert found is not None
     assert found.difference == pytest.approx(0.1)
     assert found.low < 0 < found.high
-    assert found.p < 0.05
+    assert found.p > 0.05  # the seeds differ more than the methods do
     assert found.seed_error == pytest.approx(0.153, abs=0.01)
     assert verdict(found, found.p) == "cannot tell, more seeds needed"
 
