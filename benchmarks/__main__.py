@@ -27,6 +27,7 @@ BENCHMARKS = (
     "few_shot",
     "distill",
     "reader",
+    "optimisers",
 )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class MiproSettings:
     """How many instructions and sets of examples there are, and what may be spent."""
 
-    instructions: int = 5  # of a prompt, the given one included
-    sets: int = 5  # sets of examples, the empty one included
+    instructions: int = 8  # of a prompt, the given one included
+    sets: int = 4  # sets of examples, the empty one included
     shots: int = 12  # examples of a set
     calls: int = 400  # calls of language models at most
     seed: int = 0

@@ -63,7 +63,7 @@ def draw(settings: RandomSearchSettings, search: Search) -> None:
     count = min(settings.sets, most_sets(rows))
     made = [given]
     for number in range(count - 1):
-        shots = max(1, settings.shots if number % 4 else settings.shots // 2)
+        shots = max(1, settings.shots if number % 6 else settings.shots // 2)
         own = good if number % 2 else good[: settings.shots // 4]
         shown = drawn_sets(given.program, own, train, shots=shots, order=order)
         made.append(search.add(showing(given.program, shown), 0, f"{shots_of(shown)} examples"))
