@@ -23,7 +23,6 @@ from afina.retrieval.index_faults import reading, writing
 from afina.retrieval.lexical import language_named, matching, words_of
 from afina.retrieval.passage import Passage
 from afina.retrieval.ranking import Fuse, Ranking, by_score
-from afina.retrieval.retriever import Retriever
 
 FORMAT = "1"
 DEPTH = 100  # passages of each ranking that are fused
@@ -71,7 +70,7 @@ class Index:
             )
         return replace(self, embedding=embedding)
 
-    def retriever(self, mode: str | None = None) -> Retriever:
+    def retriever(self, mode: str | None = None) -> "IndexRetriever":
         """This index as a function from a query and a number to passages."""
         return IndexRetriever(self, mode)
 
