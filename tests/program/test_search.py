@@ -1,5 +1,7 @@
 """A search: what is asked once, counted, missing, and how it ends."""
 
+from dataclasses import replace
+
 import pytest
 
 from afina.errors import CallError, InputError
@@ -10,6 +12,7 @@ from afina.lm.reply import Reply
 from afina.lm.request import Request
 from afina.program.judge import Feedback
 from afina.program.proposing import instructed
+from afina.program.scored import Scored
 from afina.program.search import BY_ITSELF, Candidate, Means, Search
 from tests.worlds.afina_side import WorldLM, program_of, task_of
 from tests.worlds.desk import Desk
@@ -165,3 +168,23 @@ def test_a_prompt_that_the_model_refuses_is_not_scored_and_stops_nothing() -> No
     assert found.score(given, TASK.dev[:10]).mean is not None
     assert found.best() == given
     assert found.trial(long).score is None
+
+
+def test_an_outage_while_another_candidate_is_asked_pauses_too() -> None:
+    found = search(WorldLM(Simulated(WORLD), fail=lambda number: number >= 15))
+    found.score(found.candidates[0], TASK.dev[:10])
+    with pytest.raises(CallError, match="paused"):
+        found.score(other(found), TASK.dev[:10])
+
+
+def test_a_trial_with_too_many_missing_has_no_score() -> None:
+    found = search()
+    marks = found.score(found.candidates[0], TASK.dev[:10]).marks
+
+    def without(count: int) -> Scored:
+        return Scored(tuple(replace(m, score=None) for m in marks[:count]) + marks[count:])
+
+    assert without(1).mean is not None
+    assert without(1).bounds is not None
+    assert without(2).mean is None
+    assert without(2).bounds is None
