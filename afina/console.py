@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
@@ -217,11 +218,24 @@ def score_text(run: Run, report: Report, bare: Report | None = None) -> Text:
         f"{made_by(run)}: {report.metric} on {report.split} {interval_text(report)}",
         f"{run.parameters:,} trained parameters, {run.seconds + report.seconds:.1f} s, "
         f"{report.missing} missing, {latency_text(report)}",
+        *missing_texts(report),
         *map(str, measures(report.rows)),
         *(bare_texts(report, bare) if bare else ()),
         f"run {run.name}; the sealed test has been opened {times(report.openings)}",
     ]
     return Text("\n".join(lines))
+
+
+def missing_texts(report: Report) -> list[str]:
+    """Why most answers are missing, and what to do where they are too many for a score."""
+    given = (row.prediction for row in report.rows)
+    reasons = Counter(each.reason for each in given if each.outputs is None)
+    if not reasons:
+        return []
+    ((reason, count),) = reasons.most_common(1)
+    said = f"missing: {count} of {report.n}, {reason}"
+    again = "INCOMPLETE; run the same again to ask for what is missing"
+    return [said] if report.complete else [said, again]
 
 
 def bare_texts(report: Report, bare: Report) -> list[str]:

@@ -240,12 +240,14 @@ def keep_run(
 ) -> Run:
     """Tune, evaluate on dev and keep both; a run of that name goes on, or is given back if done.
 
-    An order that cannot be begun (no such task, method, setting or model) leaves nothing behind.
+    One that is done, but lacks too many answers, asks for these again: an endpoint may have been
+    down. An order that cannot be begun (no such task, method, setting or model) leaves nothing
+    behind.
     """
     order = checked(order)
     task, models = load_task(order.task), models.once()
     run = begun(store, check_name(name), task, order, models)
-    if run.status != "done":
+    if run.status != "done" or not store.report(run.name, "dev").complete:
         with noting(store, run):
             _finish(store, run, task, order, models, watch)
     return store.run(run.name)

@@ -13,6 +13,7 @@ from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
 from afina.task.task import load_task
 from tests.folders import afina, task_folder
+from tests.lm.server import answers, chat, serving, status
 
 
 def mood(request: Request) -> str:
@@ -51,6 +52,28 @@ def test_a_language_model_of_one_s_own_is_tuned_and_evaluated(here: Path) -> Non
     again = package.tune(task, "few-shot", model=lm, settings={"shots": 2}, run=here / "run")
     assert package.evaluate(again, task.dev, task.metric, field="sentiment").score == report.score
     assert lm.calls == len({str(example.inputs) for example in task.dev})
+
+
+def test_a_wrong_key_is_told_and_the_same_command_asks_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune = ("tune", "mood", "--method", "zero-shot", "--model", "openai:tiny", "--name", "r")
+    with serving() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        server.always = status(401, "no such key")
+        refused_all = afina(*tune)
+        count = len(server.seen)
+        assert refused_all.code == 0
+        assert f"missing: {count} of {count}, " in refused_all.out
+        assert "401" in refused_all.out
+        assert "INCOMPLETE; run the same again" in refused_all.out
+        server.always = answers(chat("positive"))
+        again = afina(*tune)
+        assert "0 missing" in again.out
+        assert "INCOMPLETE" not in again.out
+        seen = len(server.seen)
+        assert afina("resume", "r").out.splitlines()[:2] == again.out.splitlines()[:2]
+        assert len(server.seen) == seen
 
 
 def test_a_budget_holds_and_a_larger_one_goes_on(here: Path) -> None:
