@@ -40,7 +40,8 @@ NOTE = (
     "hundredths. Desk: rules matter. Ledger: examples matter, and of train 15 in 100 are marked "
     "wrong. Archive: two stages, the second worth nothing without the first's query. The ceilings "
     "are about 95, 90 and 90. `gepa-light` is DSPy's own setting, run to its end; the calls it "
-    "made stand beside it."
+    "made stand beside it. DSPy's optimisers score the program as given on all of dev first, and "
+    "so have nothing else to show at 100 calls; its COPRO is shown no rows."
 )
 
 
