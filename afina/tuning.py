@@ -28,7 +28,7 @@ from afina.making.trained import examine
 from afina.making.written import WRITTEN, pinned_prompt
 from afina.method_settings import EXAMPLES, typed_settings
 from afina.methods import WITHOUT_MODEL, method_named
-from afina.models import Models, load_model
+from afina.models import Models, is_speaker, load_model
 from afina.packed import join, restore
 from afina.solver import Packed, Solver, Usage
 from afina.store.bundle import FACTS, load_bundle, save_bundle
@@ -258,10 +258,32 @@ def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> 
     known = kept_runs(store)
     if name in known:
         check_same_order(known[name], task, order)
+        check_same_endpoint(known[name], models)
         return known[name]
     if order.model:
         models.check(order.model)
     return store.add_run(_new_run(name, task, order))
+
+
+def check_same_endpoint(run: Run, models: Models) -> None:
+    """Refuse to take what one endpoint answered for another's, where one is named now.
+
+    Raises:
+        MismatchError: the run was measured at another endpoint.
+    """
+    if run.status != "done" or not is_speaker(run.model):
+        return
+    try:
+        now = models.lm(run.model).identity.get("endpoint", "")
+    except InputError:  # none is named, or without its key: what is kept can still be shown
+        return
+    kept = packed_of(run).settings.get("identity", {})
+    before = kept.get("endpoint", "") if isinstance(kept, Mapping) else ""
+    if before != now:
+        raise MismatchError(
+            f"run {run.name!r} was measured at {before}, not {now}; set OPENAI_BASE_URL as it was, "
+            "or keep this one in another --home or under another name"
+        )
 
 
 def _finish(

@@ -76,6 +76,21 @@ def test_a_wrong_key_is_told_and_the_same_command_asks_again(
         assert len(server.seen) == seen
 
 
+def test_a_run_of_one_endpoint_is_not_taken_for_another_s(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare = ("compare", "mood", "--methods", "zero-shot", "--model", "openai:tiny", "--json")
+    with serving() as server:
+        server.always = answers(chat("positive"))
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        first = afina(*compare).json["rows"]
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("127.0.0.1", "localhost"))
+        other = afina(*compare)
+        assert "was measured at " + server.url in other.out + other.err
+        monkeypatch.delenv("OPENAI_BASE_URL")
+        assert afina(*compare).json["rows"][0]["score"] == first[0]["score"]
+
+
 def test_a_budget_holds_and_a_larger_one_goes_on(here: Path) -> None:
     task, lm = load_task(here / "mood"), ScriptedLM(mood, name="m")
 
