@@ -63,8 +63,11 @@ def takes_over(search: Search, one: Candidate, leader: Candidate, dev: Sequence[
 def lead(search: Search, one: Candidate, other: Candidate, dev: Sequence[Example]) -> float:
     """How far one is ahead of another in standard errors of the mean paired difference.
 
-    One more difference, of 1 and counted neither way, keeps a few equal ones from seeming sure.
+    One more difference, of 1 and counted neither way, keeps a few equal ones from seeming sure. One
+    without a score, since too many of its calls failed, is behind whatever the others say.
     """
+    if search.run_on(one, dev).mean is None:
+        return -math.inf
     pairs = zip(search.run_on(one, dev).marks, search.run_on(other, dev).marks, strict=True)
     differences = [
         a.score - b.score for a, b in pairs if a.score is not None and b.score is not None

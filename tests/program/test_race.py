@@ -66,3 +66,21 @@ def test_the_lead_is_the_mean_paired_difference_in_standard_errors() -> None:
     spread = (sum(each**2 for each in differences) + 1) / 41 - (mean * 40 / 41) ** 2
     assert lead(search, better, given, rows) == pytest.approx(mean / (spread / 40) ** 0.5)
     assert lead(search, given, given, rows) == 0
+
+
+def test_a_shorter_challenger_whose_calls_fail_does_not_lead() -> None:
+    search, (given, refused), lm = field("Tell the queue.")
+    lm.fail = lambda number: any("Tell the queue." in m.content for m in lm.asked[number].messages)
+    assert refused.size < given.size
+    assert race(search, given, [refused], TASK.dev, first=10, calls=1000) == given
+
+
+def test_a_challenger_with_too_many_missing_does_not_lead_by_the_others() -> None:
+    search, (given, better), lm = field(rules(8))
+    rows = [str(value) for row in TASK.dev[:5] for value in row.inputs.values()]
+    lm.fail = lambda number: (
+        WORLD.rule("predict", Evidence(*next(iter(WORLD.queue.items()))))
+        in lm.asked[number].messages[0].content
+        and any(row in lm.asked[number].messages[-1].content for row in rows)
+    )
+    assert race(search, given, [better], TASK.dev[:40], first=40, calls=1000) == given
