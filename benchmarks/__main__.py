@@ -28,6 +28,7 @@ BENCHMARKS = (
     "distill",
     "reader",
     "optimisers",
+    "instruction_search",
 )
 
 
