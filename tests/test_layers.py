@@ -36,7 +36,7 @@ LAYERS = [
     {"lm", "evaluation"},
     {"task"},
     {"solver"},
-    {"disk"},
+    {"disk", "database"},
     {"errors"},
 ]
 RANK = {name: rank for rank, names in enumerate(reversed(LAYERS)) for name in names}

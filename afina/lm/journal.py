@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
+from afina.database import database_fault
 from afina.disk import alive, started
 from afina.lm import ledger
 from afina.lm.account import Line, account
 from afina.lm.budget import Budget, amount_of
 from afina.lm.calls import LIVE, Call, Ending, Source, decode, end, reserve
 from afina.lm.forgetting import Selection, forget
-from afina.lm.journal_schema import connect, journal_fault
+from afina.lm.journal_schema import connect
 from afina.lm.ledger import Entry
 from afina.lm.reply import Reply
 
@@ -173,7 +174,7 @@ class Journal:
                     self.release()
                 yield self.connection
             except sqlite3.Error as error:
-                raise journal_fault(self.path, error) from error
+                raise database_fault(self.path, error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

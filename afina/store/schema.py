@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from afina.errors import AfinaError, ArtefactError, BusyError, InputError, MismatchError, SpaceError
+from afina.database import BUSY_SECONDS, Schema, database_fault
 
-APPLICATION = 0x4146494E  # "AFIN", so that no other program's database is taken for ours.
-BUSY_SECONDS = 20.0
+APPLICATION = 0x4146494E  # "AFIN"
 MIGRATIONS = (
     (
         """
@@ -111,6 +110,7 @@ MIGRATIONS = (
         """,
     ),
 )
+SCHEMA = Schema("store", APPLICATION, MIGRATIONS)
 
 
 @contextmanager
@@ -140,53 +140,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a database up to date, once, whoever comes first."""
-    check_ours(connection, path)
+    SCHEMA.check(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    if pragma(connection, "user_version") == len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    for number in range(pragma(connection, "user_version"), len(MIGRATIONS)):
-        for statement in MIGRATIONS[number]:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number + 1}")
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute("COMMIT")
-
-
-def check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse another program's database, and a newer afina's."""
-    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if not empty and pragma(connection, "application_id") != APPLICATION:
-        raise ArtefactError(f"{path}: expected afina's store, came another program's database")
-    version = pragma(connection, "user_version")
-    if version > len(MIGRATIONS):
-        raise MismatchError(
-            f"{path}: expected a store of version {len(MIGRATIONS)} or older, came {version}, "
-            "made by a newer afina; upgrade afina"
-        )
-
-
-def pragma(connection: sqlite3.Connection, name: str) -> int:
-    """One of the numbers in the head of the file."""
-    number: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
-    return number
-
-
-def database_fault(path: Path, error: sqlite3.Error) -> AfinaError:
-    """Our error for one of SQLite's."""
-    # A fault of Python's sqlite3 itself has no code.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
-        return SpaceError(f"no space to write {path}: {error}; free some and run again")
-    match code & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return BusyError(f"{path}: another process has held it for {BUSY_SECONDS:.0f} s; wait")
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return InputError(f"cannot open {path}: {error}; choose a folder that can be written")
-        case sqlite3.SQLITE_IOERR:
-            return AfinaError(f"cannot use {path}: {error}; the disk fails")
-        case _:
-            return ArtefactError(
-                f"{path} is damaged: {error}; move it away, and a new one is begun"
-            )
+    SCHEMA.migrate(connection)

@@ -5,10 +5,12 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from afina.database import database_fault
 from afina.errors import (
     AfinaError,
     ArtefactError,
@@ -18,7 +20,7 @@ from afina.errors import (
     SpaceError,
 )
 from afina.store import schema
-from afina.store.schema import APPLICATION, MIGRATIONS, database_fault, transaction
+from afina.store.schema import APPLICATION, MIGRATIONS, transaction
 
 
 @pytest.fixture
@@ -74,9 +76,8 @@ def test_an_older_database_is_brought_up_to_date(
 ) -> None:
     with transaction(path) as connection:
         add_opening(connection)
-    monkeypatch.setattr(
-        schema, "MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE openings ADD COLUMN note TEXT",))
-    )
+    later = (*MIGRATIONS, ("ALTER TABLE openings ADD COLUMN note TEXT",))
+    monkeypatch.setattr(schema, "SCHEMA", replace(schema.SCHEMA, migrations=later))
     with transaction(path) as connection:
         assert connection.execute("SELECT note FROM openings").fetchone()["note"] is None
         assert connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
@@ -87,7 +88,8 @@ def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     broken = ("CREATE TABLE extra (x)", "NOT SQL")
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", (*MIGRATIONS, broken))
+        later = replace(schema.SCHEMA, migrations=(*MIGRATIONS, broken))
+        patched.setattr(schema, "SCHEMA", later)
         with pytest.raises(ArtefactError), transaction(path):
             pass
     with transaction(path) as connection:
