@@ -19,6 +19,7 @@ from afina.program.program import Program
 from afina.program.proposals import MERGE, REWRITE
 from afina.program.proposing import cases, instructed, propose, step_of
 from afina.program.random_search import finish
+from afina.program.scored import differences
 from afina.program.search import BY_ITSELF, Candidate, Means, Search
 from afina.task.task import Task
 
@@ -122,7 +123,7 @@ class Evolution:
         made = self.search.add(
             instructed(parent.program, name, text), parent.number, f"{name} from feedback"
         )
-        if sum(self.search.run_on(made, rows).scores) > sum(before.scores):
+        if sum(differences(self.search.run_on(made, rows), before)) > 0:
             self.join(made)
         return True
 
@@ -143,8 +144,9 @@ class Evolution:
         program = self.both(one.program, other.program)
         made = self.search.add(program, one.number, f"merged with {other.number}")
         rows = self.scored_on[: max(1, len(self.scored_on) // 2)]
-        found = sum(self.search.run_on(made, rows).scores)
-        if found >= max(sum(self.search.run_on(each, rows).scores) for each in (one, other)):
+        found = self.search.run_on(made, rows)
+        before = [self.search.run_on(each, rows) for each in (one, other)]
+        if all(sum(differences(found, each)) >= 0 for each in before):
             self.join(made)
 
     def both(self, one: Program, other: Program) -> Program:

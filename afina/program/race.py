@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from afina.program.scored import differences
 from afina.program.search import Candidate, Search
 from afina.task.example import Example
 
@@ -66,15 +67,12 @@ def lead(search: Search, one: Candidate, other: Candidate, dev: Sequence[Example
     One more difference, of 1 and counted neither way, keeps a few equal ones from seeming sure. One
     without a score, since too many of its calls failed, is behind whatever the others say.
     """
-    if search.run_on(one, dev).mean is None:
+    scored = search.run_on(one, dev)
+    if scored.mean is None:
         return -math.inf
-    pairs = zip(search.run_on(one, dev).marks, search.run_on(other, dev).marks, strict=True)
-    differences = [
-        a.score - b.score for a, b in pairs if a.score is not None and b.score is not None
-    ]
-    if not differences:
+    apart = differences(scored, search.run_on(other, dev))
+    if not apart:
         return 0.0
-    n = len(differences)
-    mean = sum(differences) / n
-    spread = (sum(each**2 for each in differences) + 1.0) / (n + 1) - (mean * n / (n + 1)) ** 2
+    n, mean = len(apart), sum(apart) / len(apart)
+    spread = (sum(each**2 for each in apart) + 1.0) / (n + 1) - (mean * n / (n + 1)) ** 2
     return mean / math.sqrt(max(spread, 1e-9) / n)

@@ -55,6 +55,12 @@ class Scored:
         return None if self.mean is None else bounds(self.scores)
 
 
+def differences(one: Scored, other: Scored) -> list[float]:
+    """One's score less the other's on each example of which neither is missing."""
+    pairs = zip(one.marks, other.marks, strict=True)
+    return [a.score - b.score for a, b in pairs if a.score is not None and b.score is not None]
+
+
 def own(score: Value, wanted: Value) -> float:
     """A score as its own metric."""
     assert isinstance(score, int | float)
