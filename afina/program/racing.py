@@ -123,19 +123,20 @@ class Racing:
         self.settle(instruction, [each for each in made if each is not None])
 
     def round(self) -> bool:
-        """One round out of the leader's failures; whether there was anything to race."""
+        """One round out of the leader's failures; whether there was anything to race or at rest."""
         self.number += 1
         if min(self.rests.values()) > 0:
             self.rests = dict.fromkeys(self.rests, 0)
         failures = self.failures()
         instruction, examples = None, []
-        if not self.resting("instruction") and failures:
+        resting = {kind for kind in self.rests if self.resting(kind)}
+        if "instruction" not in resting and failures:
             instruction = self.added(self.rewritten(self.evidence(failures)), "instruction")
-        if not self.resting("examples"):
+        if "examples" not in resting:
             made = self.added(self.shown(failures), "examples")
             examples = [] if made is None else [made]
         self.settle(instruction, examples)
-        return instruction is not None or bool(examples)
+        return instruction is not None or bool(examples) or bool(resting)
 
     def resting(self, kind: str) -> bool:
         """Whether a kind of change sits this round out."""
