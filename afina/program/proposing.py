@@ -46,8 +46,8 @@ def propose(
     if failed:
         search.check_there(search.proposer, failed[0].reason)
         search.note(f"a proposal could not be asked for: {failed[0].reason}")
-    texts = [clean("" if isinstance(each, Missing) else each.text) for each in replies]
-    if not all(texts):
+    texts = ["" if isinstance(each, Missing) else clean(each.text) for each in replies]
+    if texts.count("") > len(failed):
         search.note("some of what the proposer wrote is no instruction, and was left out")
     return texts
 

@@ -7,7 +7,8 @@ import pytest
 from afina.errors import InputError
 from afina.hard.template import Template
 from afina.program.gathering import good_marks
-from afina.program.proposing import case, clean, instructed, labelled, showing
+from afina.program.proposals import REWRITE
+from afina.program.proposing import case, clean, instructed, labelled, propose, showing
 from afina.program.search import Means, Search
 from afina.task.signature import Signature
 from tests.worlds.afina_side import WorldLM, program_of, task_of
@@ -80,3 +81,12 @@ def test_a_stronger_teacher_gives_the_traces() -> None:
     assert (lm.calls, teacher.calls > 0) == (0, True)
     assert all(mark.score == 1 for mark in good)
     assert search.purse.usage.calls == teacher.calls
+
+
+def test_a_proposal_that_failed_is_not_called_nonsense() -> None:
+    lm = WorldLM(Simulated(Desk(0)), fail=lambda number: number == 0)
+    search = Search(PROGRAM, task_of(Desk(0), 5, 5), lm, Means(), calls=20)
+    row = {"step": "note -> queue", "current": "Say which queue.", "cases": "none"}
+    assert propose(search, REWRITE, [row]) == [""]
+    assert len(search.notes) == 1
+    assert "could not be asked for" in search.notes[0]
