@@ -112,7 +112,7 @@ def scored(search: Search, prompt: Prompt, choice: Choice, rows: Sequence[Exampl
         trace_of(row.inputs, prediction) for row, prediction in zip(rows, predictions, strict=True)
     ]
     failed = [each for each in traces if each.fault == "call"]
-    if too_many(failed, len(rows)):
+    if too_many(len(failed), len(rows)):
         search.check_there(search.lm, failed[0].reason)
     return Scored(tuple(search.mark(*each) for each in zip(rows, traces, strict=True)))
 

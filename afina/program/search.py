@@ -117,14 +117,15 @@ class Search:
             return []
         self.pause()
         traces = self.traces(program, examples, lm)
-        if too_many(failed := [each for each in traces if each.fault == "call"], len(traces)):
+        failed = [each for each in traces if each.fault == "call"]
+        if too_many(len(failed), len(traces)):
             self.check_there(lm, failed[0].reason)
             again = [row for row, trace in zip(examples, traces, strict=True) if trace in failed]
             new = iter(self.traces(program, again, lm))
             traces = [next(new) if trace in failed else trace for trace in traces]
             failed = [each for each in traces if each.fault == "call"]
-            if too_many(failed, len(traces)) and program.digest == self.candidates[0].digest:
-                raise paused(len(failed), len(traces), failed[0].reason)
+            if program.digest == self.candidates[0].digest:
+                self.check_whole(failed, len(traces))
         return [self.mark(*each) for each in zip(examples, traces, strict=True)]
 
     def traces(self, program: Program, examples: Sequence[Example], lm: LM) -> list[Trace]:
@@ -143,6 +144,18 @@ class Search:
         (reply,) = ask(lm, [asked])
         if isinstance(reply, Missing):
             raise paused(1, 1, reason)
+
+    def check_whole(self, failed: Sequence[Trace], count: int) -> None:
+        """See that few of all examples are missing with the program as given; it is the yardstick.
+
+        Raises:
+            CallError: too many are.
+        """
+        given = self.candidates[0].digest
+        before = [mark for (digest, _), mark in self.marks.items() if digest == given]
+        missing = len(failed) + sum(mark.score is None for mark in before)
+        if failed and too_many(missing, count + len(before)):
+            raise paused(missing, count + len(before), failed[0].reason)
 
     def mark(self, example: Example, trace: Trace) -> Mark:
         """What a trace is worth."""
@@ -240,9 +253,9 @@ class Search:
         )
 
 
-def too_many(failed: Sequence[object], calls: int) -> bool:
+def too_many(failed: int, calls: int) -> bool:
     """Whether so many calls failed that scores would tell of the failures."""
-    return len(failed) > FAILED * calls
+    return failed > FAILED * calls
 
 
 def paused(failed: int, calls: int, reason: str) -> CallError:

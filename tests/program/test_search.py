@@ -101,6 +101,17 @@ def test_an_outage_pauses_the_search_and_is_no_score() -> None:
     assert not found.dev[0]
 
 
+def test_a_row_that_the_model_refuses_pauses_no_search_that_has_enough_others() -> None:
+    lm = WorldLM(Simulated(WORLD))
+    refused = str(TASK.dev[20].inputs["note"])
+    lm.fail = lambda number: refused in lm.asked[number].messages[-1].content
+    found = search(lm)
+    found.score(found.candidates[0], TASK.dev[:20])
+    assert found.score(found.candidates[0], TASK.dev[20:23]).missing == 1
+    with pytest.raises(CallError, match="paused: 1 of 3 examples"):
+        search(lm).score(search().candidates[0], TASK.dev[20:23])
+
+
 def test_a_reply_that_cannot_be_read_counts_as_wrong() -> None:
     found = search()
     scored = found.score(found.candidates[0], TASK.dev)
