@@ -1,6 +1,7 @@
 """The line from flows in threads to a language model in one event loop."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 
@@ -22,6 +23,7 @@ class Line:
         self.loop = loop
         self.gate = asyncio.Semaphore(concurrency)
         self.open = True
+        self.lock = threading.Lock()  # no request slips in beside a cut
         self.waiting: set[Future[list[Reply | Missing]]] = set()
 
     def ask(self, requests: Sequence[Request]) -> list[Reply | Missing]:
@@ -31,10 +33,11 @@ class Line:
             BudgetError: the budget is spent.
             StoppedError: the run has ended.
         """
-        if not self.open:
-            raise StoppedError
-        future = asyncio.run_coroutine_threadsafe(self.gathered(requests), self.loop)
-        self.waiting.add(future)
+        with self.lock:
+            if not self.open:
+                raise StoppedError
+            future = asyncio.run_coroutine_threadsafe(self.gathered(requests), self.loop)
+            self.waiting.add(future)
         try:
             return future.result()
         except CancelledError as error:
@@ -68,6 +71,8 @@ class Line:
 
     def cut(self) -> None:
         """Send nothing more and wait for nothing; called in the loop's thread."""
-        self.open = False
-        for future in list(self.waiting):
+        with self.lock:
+            self.open = False
+            left = list(self.waiting)
+        for future in left:
             future.cancel()
