@@ -308,8 +308,11 @@ def _finish(
 
 def spent_by(models: Models, run: str) -> Usage:
     """What a run has spent on language models, failed calls too; answers replayed are free."""
-    lines = models.journal.account() if models.journal else []
-    own = [line for line in lines if line.run == run]
+    journal = models.journal
+    if journal is None or not journal.path.is_file():
+        return Usage()
+    own = [line for line in journal.account() if line.run == run]
+    journal.close()
     return Usage(
         calls=sum(line.calls for line in own),
         tokens=sum(line.read + line.written for line in own),

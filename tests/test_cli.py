@@ -167,7 +167,7 @@ def test_show_tells_all_of_a_run() -> None:
     for part in ("length=2, epochs=1", "done after", "loss ", "dev scores", "], n = 17"):
         assert part in out
     run = afina("show", "r", "--json").json
-    assert set(run) == RUN | {"reports", "made", "test_openings", "prompt"}
+    assert set(run) == RUN | {"reports", "made", "test_openings", "prompt", "written"}
     assert [set(report) for report in run["reports"]] == [ONE_RUN]
     assert len(run["made"]["losses"]) == run["made"]["steps"] == 4
 
