@@ -45,8 +45,8 @@ class Sizes:
 
     questions: int = 200
     beginning: int = 1000  # tokens
-    from_scratch: int = 20  # questions that are also answered from scratch
-    rounds: int = 3
+    from_scratch: int = 6  # questions that are also answered from scratch
+    rounds: int = 2
 
 
 QUICK = Sizes(questions=8, beginning=100, from_scratch=2, rounds=1)
