@@ -42,10 +42,11 @@ PACKAGES = ("afina", "torch", "transformers")
 NOTE = (
     f"Sources: {', '.join(SOURCES)}, at most 1,500 rows each; builtin:minilm. The shared prompt is "
     "trained once, with seed 0. A target has as many examples as the table says, drawn by the seed "
-    "with the labels in turn, and as many dev rows to choose by (the stopping point, the head); dev rows that no run "
-    "chooses by are scored. All have the default settings of their methods; the seed moves the "
-    "draw, the order and the vocabulary start. Differences have 95 % intervals over scored rows "
-    "and seeds, verdicts are adjusted for their number (Holm). The sealed tests were not opened."
+    "with the labels in turn, and as many dev rows to choose by (the stopping point, the head); "
+    "dev rows that no run chooses by are scored. All have the default settings of their methods; "
+    "the seed moves the draw, the order and the vocabulary start. Differences have 95 % "
+    "intervals over scored rows and seeds, verdicts are adjusted for their number (Holm). "
+    "The sealed tests were not opened."
 )
 
 
