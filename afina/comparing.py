@@ -31,9 +31,9 @@ from afina.lineup import (
     lineup_name,
 )
 from afina.lm.budget import UNLIMITED, Budget
-from afina.methods import WITHOUT_MODEL, method_named
+from afina.methods import WEIGHTS, WITHOUT_MODEL, method_named
 from afina.models import Models
-from afina.routes import WEIGHTS, Unfit, fitting
+from afina.routes import Unfit, fitting, usual_models
 from afina.solver import Usage
 from afina.store.order import Order, read_facts
 from afina.store.run import Run
@@ -89,7 +89,7 @@ def compare(
     task: str,
     methods: Sequence[str] = (),
     *,
-    model: str | Sequence[str] = "builtin:minilm",
+    model: str | Sequence[str] = (),
     seeds: int = 1,
     sizes: Sequence[int] = (0,),
     settings: Mapping[str, Mapping[str, object]] | None = None,
@@ -98,7 +98,8 @@ def compare(
 ) -> Comparison:
     """Tune every method on one task, in the order given, and judge the differences on dev.
 
-    Without methods: all that fit, cheapest first. ``sizes`` are numbers of examples of train, 0
+    Without methods: all that fit, cheapest first; without a model: the built-in ones that they
+    need. A method runs on the models that it fits. ``sizes`` are numbers of examples of train, 0
     for all; the largest makes the rows, the others learning curves. A method that fails keeps its
     row, with the reason. Called again it goes on where it stopped.
 
@@ -130,8 +131,21 @@ def compare_lineup(
     """
     task, models = load_task(lineup.task), models.once()
     lineup, unfit = filled(lineup, task, models)
+    return run_lineup(store, task, lineup, unfit, models, watch, show)
+
+
+def run_lineup(
+    store: Store,
+    task: Task,
+    lineup: Lineup,
+    unfit: Sequence[Unfit],
+    models: Models,
+    watch: Watch = Watch(),
+    show: Show = unseen,
+) -> Compared:
+    """Tune what is not done of a lineup, and set all of it side by side."""
     sizes = distinct(lineup.sizes, len(task.train))
-    races = [contenders(lineup, size) for size in sizes]
+    races = raced(lineup, unfit, sizes)
     todo = unfinished(store, task, [each for race in races for each in race])
     for order in todo:
         if order.model:
@@ -145,19 +159,27 @@ def compare_lineup(
 
 
 def filled(lineup: Lineup, task: Task, models: Models) -> tuple[Lineup, list[Unfit]]:
-    """The lineup with its methods, where none were named: all that fit; and those that do not.
+    """The lineup with what was not named, all methods that fit or models; and what does not fit.
 
     Raises:
         InputError: a name is unknown, stands twice, or a number is none.
     """
-    unfit: list[Unfit] = []
-    if not lineup.methods:
-        fit, unfit = fitting(task, models, lineup.models, lineup.settings)
-        lineup = replace(lineup, methods=tuple(fit))
-    check_lineup(lineup)
     for method in lineup.methods:
         method_named(method)
+    lineup = replace(lineup, models=lineup.models or usual_models(task, lineup.methods))
+    if lineup.methods and len(lineup.models) == 1:  # it is tried, and its row says what is wrong
+        check_lineup(lineup)
+        return lineup, []
+    fit, unfit = fitting(task, models, lineup.models, lineup.settings, lineup.methods)
+    lineup = replace(lineup, methods=lineup.methods or tuple(fit))
+    check_lineup(lineup)
     return lineup, unfit
+
+
+def raced(lineup: Lineup, unfit: Sequence[Unfit], sizes: Sequence[int]) -> list[list[Contender]]:
+    """The contenders of each size."""
+    left_out = {(each.method, each.model) for each in unfit}
+    return [contenders(lineup, size, left_out) for size in sizes]
 
 
 def distinct(sizes: Sequence[int], most: int) -> list[int]:
@@ -256,13 +278,12 @@ def compare_again(store: Store, name: str, *, models: Models = Models()) -> Comp
         raise MismatchError(
             f"the data of {lineup.task} changed since {found[0].stem}; compare anew"
         )
-    races = [contenders(lineup, size) for size in distinct(lineup.sizes, len(task.train))]
+    races = raced(lineup, unfit, distinct(lineup.sizes, len(task.train)))
     left = unfinished(store, task, [each for race in races for each in race])
     failed = [run.name for run in kept_runs(store).values() if run.status == "failed"]
     if any(compared_name(task, order) not in failed for order in left):
         raise InputError(f"{found[0].stem} is not finished; call the same afina compare again")
-    again = compare_lineup(store, lineup, models=models)
-    return replace(again, unfit=tuple(unfit))
+    return run_lineup(store, task, lineup, unfit, models.once())
 
 
 def run_all(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from afina.errors import ArtefactError, InputError
@@ -77,15 +77,21 @@ def check_lineup(lineup: Lineup) -> None:
         )
 
 
-def contenders(lineup: Lineup, size: int) -> list[Contender]:
+def contenders(
+    lineup: Lineup, size: int, left_out: Collection[tuple[str, str]] = ()
+) -> list[Contender]:
     """Every method on every model at a size; one that takes no model stands once.
+
+    ``left_out`` are methods and the models that they do not fit; one that fits none keeps its
+    place, so that its row says why.
 
     Raises:
         InputError: a method or a setting is unknown.
     """
     found = []
     for method in lineup.methods:
-        for model in ("",) if method in WITHOUT_MODEL else lineup.models:
+        fit = [model for model in lineup.models if (method, model) not in left_out]
+        for model in ("",) if method in WITHOUT_MODEL else fit or lineup.models:
             given = {**lineup.settings.get(method, {}), **({EXAMPLES: size} if size else {})}
             first = checked(Order(lineup.task, method, model, 0, given))
             seeds = range(lineup.seeds if draws(method, size) else 1)

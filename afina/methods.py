@@ -14,6 +14,7 @@ from afina.making.searched import SEARCHED
 from afina.making.trained import BUILDERS, imported, soft
 from afina.making.written import WRITTEN, few_shot, from_file, zero_shot
 from afina.making.yardsticks import full_fine_tuning, linear_probe, majority
+from afina.task.signature import FieldType, Text, TextList
 
 METHODS: dict[str, Callable[[Job], Made]] = {
     "majority": majority,
@@ -35,6 +36,18 @@ METHODS: dict[str, Callable[[Job], Made]] = {
 # Methods whose seed decides something; the others give one answer.
 SEEDED = {"few-shot", "full-fine-tuning", MULTITASK, DISTILL, *BUILDERS, *SEARCHED}
 WITHOUT_MODEL = {"majority"}
+# Methods that need a model's weights, and those that have a model write.
+WEIGHTS = {
+    *("linear-probe", *BUILDERS, MULTITASK, DISTILL, READ_BACK),
+    *("imported", "full-fine-tuning"),
+}
+WRITING = {*METHODS} - WITHOUT_MODEL - WEIGHTS | {DISTILL, READ_BACK}
+READER, WRITER = "builtin:minilm", "builtin:tiny-decoder"
+
+
+def usual_model(method: str, target: FieldType) -> str:
+    """The built-in model that a method takes where none is named: one that writes, if it must."""
+    return WRITER if method in WRITING or isinstance(target, Text | TextList) else READER
 
 
 def method_named(name: str) -> Callable[[Job], Made]:

@@ -16,9 +16,9 @@ from afina.evaluation.power import deviation_of_shares, difference_shown, exampl
 from afina.hard.prompt import Prompt
 from afina.lineup import Lineup, contenders
 from afina.method_settings import defaults, read_settings
-from afina.methods import WITHOUT_MODEL
+from afina.methods import WEIGHTS, WITHOUT_MODEL, method_named
 from afina.models import Models, is_speaker
-from afina.routes import WEIGHTS, Unfit, fitting
+from afina.routes import Unfit, fitting, usual_models
 from afina.store.order import Order
 from afina.store.run import Run
 from afina.store.store import Store
@@ -103,15 +103,18 @@ def plan(store: Store, lineup: Lineup, *, models: Models = Models()) -> Plan:
         InputError: the task, a method or a setting is not there.
         ModelError: a model is not there.
     """
+    for method in lineup.methods:
+        method_named(method)
     task, models = load_task(lineup.task), models.once()
-    fit, unfit = fitting(task, models, lineup.models, lineup.settings)
+    on = lineup.models or usual_models(task, lineup.methods)
+    fit, unfit = fitting(task, models, on, lineup.settings, lineup.methods)
     methods = lineup.methods or tuple(fit)
-    wanted = Lineup(lineup.task, methods, lineup.models, lineup.seeds, (0,), lineup.settings)
+    wanted = Lineup(lineup.task, methods, on, lineup.seeds, (0,), lineup.settings)
     runs = [run for run in kept_runs(store).values() if run.task_digest == task.digest]
     left_out = {(each.method, each.model) for each in unfit}
     costs = [
         cost(task, each.orders, store, runs, models)
-        for each in contenders(wanted, 0)
+        for each in contenders(wanted, 0, left_out)
         if (each.method, each.model) not in left_out
     ]
     return Plan(
@@ -120,8 +123,8 @@ def plan(store: Store, lineup: Lineup, *, models: Models = Models()) -> Plan:
         len(task.test),
         settles(store, task, runs),
         tuple(costs),
-        tuple(each for each in unfit if each.method in methods or not lineup.methods),
-        tuple(favoured(len(task.train), largest(models, lineup.models))),
+        tuple(unfit),
+        tuple(favoured(len(task.train), largest(models, on))),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from afina.making.multitask import MULTITASK
 from afina.making.trained import BUILDERS
 from afina.method_settings import defaults
-from afina.methods import METHODS, WITHOUT_MODEL
+from afina.methods import METHODS, WEIGHTS, WITHOUT_MODEL, WRITING, usual_model
 from afina.models import Models, is_speaker
 from afina.task.signature import FieldType, Text, TextList
 from afina.task.task import Task
@@ -27,7 +27,6 @@ FIRST = (
     "multi-hop",
 )
 LAST = (*BUILDERS, "distill", "read-back", MULTITASK, "imported", "full-fine-tuning")
-WEIGHTS = {"linear-probe", *LAST}  # need a model whose weights are here
 HEADED = {"linear-probe", "p-tuning-v2"}  # answer by a head alone
 NEEDED = ("index", "source", "folder", "prompt")  # settings without which a method has nothing
 
@@ -55,10 +54,14 @@ def fitting(
     models: Models,
     names: Sequence[str],
     settings: Mapping[str, Mapping[str, object]],
+    methods: Sequence[str] = (),
 ) -> tuple[list[str], list[Unfit]]:
-    """The methods that fit on at least one of the models, cheapest first, and what does not fit."""
+    """The methods that fit on at least one of the models, and what does not fit.
+
+    Without ``methods``: of all, cheapest first.
+    """
     fit, unfit = [], []
-    for method in cheapest_first():
+    for method in methods or cheapest_first():
         found = [
             Unfit(method, name, reason)
             for name in names
@@ -68,6 +71,13 @@ def fitting(
         if len(found) < len(names):
             fit.append(method)
     return fit, unfit
+
+
+def usual_models(task: Task, methods: Sequence[str]) -> tuple[str, ...]:
+    """The built-in models for methods, or for all, where no model is named."""
+    target = task.signature.target.type
+    found = {usual_model(name, target): None for name in methods or METHODS}
+    return tuple(sorted(found))
 
 
 def why_not(method: str, task: Task, models: Models, name: str, given: Mapping[str, object]) -> str:
@@ -87,7 +97,7 @@ def why_not(method: str, task: Task, models: Models, name: str, given: Mapping[s
 def why_not_here(method: str, target: FieldType, backbone: "Backbone") -> str:
     """Why a method cannot run on a model with weights here; "" if it can."""
     written = isinstance(target, Text | TextList)
-    if method not in WEIGHTS:
+    if method in WRITING:
         return "an encoder writes no text" if backbone.frozen.kind == "encoder" else ""
     if method in HEADED and written:
         return "it answers by a head, and the target is a text"

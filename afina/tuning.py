@@ -27,7 +27,7 @@ from afina.making.retrieved import RETRIEVING, pinned_retrieval, without_retriev
 from afina.making.trained import examine
 from afina.making.written import WRITTEN, pinned_prompt
 from afina.method_settings import EXAMPLES, typed_settings
-from afina.methods import WITHOUT_MODEL, method_named
+from afina.methods import WITHOUT_MODEL, method_named, usual_model
 from afina.models import Models, is_speaker, load_model
 from afina.packed import join, restore
 from afina.solver import Packed, Solver, Usage
@@ -51,14 +51,14 @@ def tune(
     task: Task,
     method: str = "prompt-tuning",
     *,
-    model: "str | LM" = "builtin:minilm",
+    model: "str | LM" = "",
     seed: int = 0,
     settings: Mapping[str, object] | None = None,
     budget: Budget = UNLIMITED,
     run: str | Path | None = None,
     watch: Watch = Watch(),
 ) -> Solver:
-    """Tune a prompt for a task on a frozen model.
+    """Tune a prompt for a task on a frozen model, or on a built-in one where none is named.
 
     ``run`` is a folder that keeps checkpoints, the journal of a language model's calls and the
     result: called again with it, a run that was stopped goes on, and one that is finished is
@@ -70,7 +70,8 @@ def tune(
         MismatchError: the folder holds another run.
         BusyError: another process works in the folder.
     """
-    name = model if isinstance(model, str) else name_of(model)
+    usual = usual_model(method, task.signature.target.type)
+    name = model or usual if isinstance(model, str) else name_of(model)
     given = {} if isinstance(model, str) else {name: model}
     order = Order(task.name, method, name, seed, settings or {})
     with ExitStack() as stack:

@@ -74,3 +74,4 @@ def seeded(seed: int) -> None:
     """Make what follows the same on the same machine."""
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every step writes what it reads

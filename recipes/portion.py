@@ -14,7 +14,7 @@ class Size:
 
 
 SIZES = {
-    "little": Size(width=192, layers=5, heads=6, inner=512),
+    "little": Size(width=192, layers=5, heads=4, inner=512),
     "middle": Size(width=256, layers=6, heads=4, inner=704),
     "large": Size(width=512, layers=8, heads=8, inner=1408),  # for a GPU: 25 million parameters
 }

@@ -19,6 +19,7 @@ from torch import Tensor
 from afina.disk import Disk, lock_folder
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from recipes import decoder, encoder, seq2seq
+from recipes.attention import attend
 from recipes.optimiser import Optimisers, seeded
 from recipes.portion import SIZES, Portion, Size
 from recipes.prepare import DATA
@@ -79,6 +80,7 @@ def pretrain(
         seeded(plan.seed)
         make, losses = MODELS[plan.model]
         model = make(SIZES[plan.size]).to(device).train()
+        attend(model, whole_matrices=device == "cpu")
         optimisers = Optimisers.of(model, rate=plan.rate, muon=plan.muon)
         checkpoints = Checkpoints(folder, Disk())
         place = Place(schedule=Schedule(steps))

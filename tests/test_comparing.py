@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from afina.comparing import Standing, compare, compare_lineup, kept_lineups, read_lineup
+from afina.comparing import (
+    Standing,
+    compare,
+    compare_again,
+    compare_lineup,
+    kept_lineups,
+    read_lineup,
+)
 from afina.errors import (
     AfinaError,
     ArtefactError,
@@ -26,10 +33,12 @@ from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
 from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
-from afina.methods import METHODS
+from afina.methods import METHODS, READER, WRITER, usual_model
 from afina.models import Models
+from afina.routes import usual_models
 from afina.store.order import Order
 from afina.store.store import Store
+from afina.task.signature import Text
 from afina.task.task import load_task
 from afina.tuning import checked, open_test
 from tests.folders import afina, lines, model_folder, refused, reviews, task_folder
@@ -336,3 +345,38 @@ def test_a_comparison_that_is_not_finished_is_not_gone_on_with_by_showing_it(
     refused(afina("show", name), 2, "is not finished; call the same afina compare again")
     (folder / "rows.jsonl").write_text(lines(reviews(seed=5)))
     refused(afina("show", name), 1, "changed since")
+
+
+# which method on which model
+
+
+def test_a_method_runs_on_those_models_that_it_fits(folder: Path, store: Store) -> None:
+    reader, writer = model_folder(), model_folder("gpt2")
+    lineup = Lineup(str(folder), ("majority", "zero-shot", "linear-probe"), (reader, writer))
+    found = compare_lineup(store, lineup)
+    rows = [(row.method, row.model) for row in found.comparison.rows]
+    assert rows == [
+        ("majority", ""),
+        ("zero-shot", writer),
+        ("linear-probe", reader),
+        ("linear-probe", writer),
+    ]
+    (left,) = found.unfit
+    assert (left.method, left.model, left.reason) == (
+        "zero-shot",
+        reader,
+        "an encoder writes no text",
+    )
+    again = compare_again(store, found.name)
+    assert again is not None
+    assert again.comparison.to_json() == found.comparison.to_json()
+    assert again.unfit == found.unfit
+
+
+def test_without_a_model_the_built_in_ones_serve(folder: Path) -> None:
+    task = load_task(folder)
+    assert usual_models(task, ["majority", "prompt-tuning"]) == (READER,)
+    assert usual_models(task, ["zero-shot"]) == (WRITER,)
+    assert usual_models(task, []) == (READER, WRITER)
+    target = task.signature.target.type
+    assert usual_model("distill", target) == usual_model("prompt-tuning", Text()) == WRITER

@@ -11,10 +11,17 @@ from afina.errors import InputError
 TaskName = Annotated[str, typer.Argument(help="A folder with task.toml, or a Hub dataset's name.")]
 RunName = Annotated[str, typer.Argument(help="A run's name, or an unambiguous beginning of it.")]
 Model = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--model",
-        help="builtin:minilm, a folder, a Hub name (hf:owner/name), or openai:NAME at an endpoint.",
+        help="builtin:NAME, a folder, a Hub name (hf:owner/name), or openai:NAME at an endpoint; "
+        "if left out, a built-in one that serves.",
+    ),
+]
+Several = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", help="As for tune; may be given again. If left out, built-in ones that serve."
     ),
 ]
 Home = Annotated[Path, typer.Option("--home", envvar="AFINA_HOME", help="Where runs are kept.")]
@@ -28,7 +35,6 @@ Spend = Annotated[
     typer.Option("--budget", help="Caps on a language model's calls: calls=200,money=1.50."),
 ]
 HOME = Path(".afina")
-MINILM = "builtin:minilm"
 
 
 def pairs(settings: Iterable[str] | None) -> dict[str, object]:

@@ -7,10 +7,10 @@ import typer
 
 from afina.commands.arguments import (
     HOME,
-    MINILM,
     Home,
     Json,
     Settings,
+    Several,
     Spend,
     TaskName,
     by_method,
@@ -28,9 +28,7 @@ def compare(
     methods: Annotated[
         str | None, typer.Option("--methods", help="Names with commas between; else all that fit.")
     ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="A model as for tune; may be given again.")
-    ] = None,
+    model: Several = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
     examples: Annotated[
         str | None, typer.Option("--examples", help="Parts of train, for curves: 16,64,256,all.")
@@ -60,7 +58,7 @@ def compare(
     if report is not None:
         check_suffix(report)
     given = by_method(settings, list(names) or cheapest_first())
-    lineup = Lineup(task, names, tuple(model or (MINILM,)), seeds, read_sizes(examples), given)
+    lineup = Lineup(task, names, tuple(model or ()), seeds, read_sizes(examples), given)
     with comparing_live(command_line) as (watch, live):
         found = compare_lineup(
             store_at(home), lineup, models=models_at(home, budget), watch=watch, show=live

@@ -7,7 +7,6 @@ import typer
 
 from afina.commands.arguments import (
     HOME,
-    MINILM,
     Home,
     Json,
     Model,
@@ -16,7 +15,7 @@ from afina.commands.arguments import (
     Spend,
     pairs,
 )
-from afina.commands.home import store_there
+from afina.commands.home import model_for, store_there
 from afina.commands.printing import show
 from afina.commands.tune import finish
 from afina.errors import InputError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def import_prompt(
     source: Annotated[Path, typer.Argument(help="A written prompt's file, or a folder of PEFT's.")],
     task: Annotated[str, typer.Option("--task", help="A folder with task.toml, or a Hub name.")],
-    model: Model = MINILM,
+    model: Model = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The run's name; made up if left out.")
     ] = None,
@@ -56,14 +55,16 @@ def import_prompt(
         describe_prompts(store_there(home), whole, parent=parent, message=message)
 
 
-def order_for(source: Path, task: str, model: str, settings: dict[str, object]) -> "Order":
+def order_for(source: Path, task: str, model: str | None, settings: dict[str, object]) -> "Order":
     """The order of a run that takes over a file's prompt, or a folder's."""
     from afina.store.order import Order
     from afina.tuning import imported_from
 
     if source.is_dir() or not (source.suffix or source.exists()):
-        return Order(task, "imported", model, 0, imported_from(source, settings))
-    return Order(task, "written", model, 0, {**settings, "prompt": str(source)})
+        on = model_for(model, "imported", task)
+        return Order(task, "imported", on, 0, imported_from(source, settings))
+    on = model_for(model, "written", task)
+    return Order(task, "written", on, 0, {**settings, "prompt": str(source)})
 
 
 def export(

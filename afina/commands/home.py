@@ -58,6 +58,14 @@ def models_at(home: Path, budget: str | None = None) -> "Models":
     )
 
 
+def model_for(named: str | None, method: str, task: str) -> str:
+    """The model that was named, or the built-in one that a method takes for a task."""
+    from afina.methods import usual_model
+    from afina.task.task import load_task
+
+    return named or usual_model(method, load_task(task).signature.target.type)
+
+
 def endpoint_here() -> "Endpoint":
     """The endpoint that the environment names, with its key."""
     from afina.lm.endpoint import endpoint_from

@@ -6,10 +6,10 @@ import typer
 
 from afina.commands.arguments import (
     HOME,
-    MINILM,
     Home,
     Json,
     Settings,
+    Several,
     TaskName,
     by_method,
 )
@@ -22,9 +22,7 @@ def plan(
     methods: Annotated[
         str | None, typer.Option("--methods", help="Names with commas between; else all that fit.")
     ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="A model as for tune; may be given again.")
-    ] = None,
+    model: Several = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Repeats of methods that draw.")] = 1,
     settings: Settings = None,
     home: Home = HOME,
@@ -38,6 +36,6 @@ def plan(
 
     names = tuple(each.strip() for each in (methods or "").split(",") if each.strip())
     given = by_method(settings, list(names) or cheapest_first())
-    lineup = Lineup(task, names, tuple(model or (MINILM,)), seeds, (0,), given)
+    lineup = Lineup(task, names, tuple(model or ()), seeds, (0,), given)
     found = planned(store_at(home), lineup, models=models_at(home))
     show(found.to_json() if as_json else plan_text(found))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afina.commands.arguments import HOME, MINILM, Home, Json, Spend
+from afina.commands.arguments import HOME, Home, Json, Spend
 from afina.commands.home import models_at
 from afina.commands.printing import command_line, show
 from afina.errors import InputError
@@ -43,6 +43,7 @@ def index_documents(
 
     need_rag()
     from afina.console import stoppable
+    from afina.methods import READER
     from afina.retrieval.indexing import index_source, remove_from, wish_of
 
     load = embeddings(home, into, budget)
@@ -51,7 +52,7 @@ def index_documents(
         if remove:
             done = remove_from(into, source)
         else:
-            done = index_source(source, into, wish, load, usual=MINILM, show=written)
+            done = index_source(source, into, wish, load, usual=READER, show=written)
     show(index_json(done) if as_json else index_text(done))
 
 

@@ -8,7 +8,6 @@ import typer
 
 from afina.commands.arguments import (
     HOME,
-    MINILM,
     Home,
     Json,
     Model,
@@ -19,7 +18,7 @@ from afina.commands.arguments import (
     numbers,
     pairs,
 )
-from afina.commands.home import models_at, store_at, store_there
+from afina.commands.home import model_for, models_at, store_at, store_there
 from afina.commands.printing import command_line, show
 from afina.errors import InputError
 
@@ -42,7 +41,7 @@ def check(task: TaskName, as_json: Json = False) -> None:
 def tune(
     task: TaskName,
     method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
-    model: Model = MINILM,
+    model: Model = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides every draw.")] = 0,
     name: Annotated[
         str | None, typer.Option("--name", help="The run's name; made up if left out.")
@@ -70,7 +69,7 @@ def tune(
     from afina.tuning import new_name
 
     given = [*(settings or []), *([] if source is None else [f"source={source}"])]
-    order = Order(task, method, model, seed, pairs(given))
+    order = Order(task, method, model_for(model, method, task), seed, pairs(given))
     if dry:
         foretell(home, order, seeds, as_json=as_json)
         return
@@ -98,7 +97,7 @@ def foretell(home: Path, order: "Order", seeds: int, *, as_json: bool) -> None:
 def doctor(
     task: TaskName,
     method: Annotated[str, typer.Option("--method", help="Which method.")] = "prompt-tuning",
-    model: Model = MINILM,
+    model: Model = None,
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
@@ -107,7 +106,7 @@ def doctor(
     from afina.store.order import Order
     from afina.tuning import examine_order
 
-    found = examine_order(Order(task, method, model, 0, pairs(settings)))
+    found = examine_order(Order(task, method, model_for(model, method, task), 0, pairs(settings)))
     show(diagnosis_json(found) if as_json else diagnosis_table(found))
 
 
