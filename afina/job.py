@@ -20,6 +20,10 @@ def no_lm() -> "LM":
     raise AssertionError("this job has no language model")
 
 
+def no_named_lm(name: str) -> "LM":
+    raise AssertionError(f"this job has no other language model, not even {name}")
+
+
 def no_embedding(name: str) -> "Embedding":
     raise AssertionError(f"this job has no model of vectors, not even {name}")
 
@@ -29,8 +33,8 @@ class Job:
     """What a method is given: a task without its test rows, a model, and where to keep its state.
 
     ``backbone`` loads the model, or hands out the one already loaded, and ``lm`` the same to be
-    asked in words. By a name ``embedding`` gives a model of vectors, ``bundle`` what another run
-    has kept, ``source`` a task to learn from.
+    asked in words. By a name ``named_lm`` gives another language model, ``embedding`` a model of
+    vectors, ``bundle`` what another run has kept, ``source`` a task to learn from.
     """
 
     task: Task
@@ -44,6 +48,7 @@ class Job:
     disk: Disk = field(default_factory=Disk)
     source: Callable[[str], Task] = load_task
     lm: "Callable[[], LM]" = no_lm
+    named_lm: "Callable[[str], LM]" = no_named_lm
     embedding: "Callable[[str], Embedding]" = no_embedding
 
 

@@ -8,6 +8,11 @@ from afina.errors import InputError
 from afina.setting import read_setting, unknown_setting
 
 EXAMPLES = "examples"  # every method's: how many of train are used; 0: all
+OPTIMISERS = ("bootstrap", "random-search", "copro", "mipro", "gepa", "racing")
+OTHERS = ("proposer", "teacher")  # an optimiser's: models beside the one that is asked
+PROGRAM = "program"  # an optimiser's: what it searches for
+PREDICT = "predict"  # a prompt alone
+PROGRAMS = (PREDICT, "chain-of-thought", "multi-hop")
 
 
 @dataclass(frozen=True)
@@ -123,13 +128,19 @@ def typed_settings(method: str, given: Mapping[str, object]) -> dict[str, object
     """What was given, each as its setting's type.
 
     Raises:
-        InputError: a name is unknown, or a value is of the wrong type.
+        InputError: a name is unknown, or a value is of the wrong type or no program's name.
     """
     known = known_settings(method)
     for name in given:
         if name not in known:
             raise InputError(unknown_setting(method, name, sorted(known)))
-    return {name: read_setting(name, value, known[name]) for name, value in given.items()}
+    found = {name: read_setting(name, value, known[name]) for name, value in given.items()}
+    if found.get(PROGRAM, PREDICT) not in PROGRAMS:
+        raise InputError(
+            f"expected the setting {PROGRAM} to be one of {', '.join(PROGRAMS)}, got "
+            f"{found[PROGRAM]!r}"
+        )
+    return found
 
 
 def known_settings(method: str) -> dict[str, Any]:
@@ -141,4 +152,6 @@ def known_settings(method: str) -> dict[str, Any]:
     if train is not None:
         found |= {each.name: getattr(train, each.name) for each in fields(train)}
         del found["seed"]  # the run's
+    if method in OPTIMISERS:
+        found |= {PROGRAM: PREDICT, **dict.fromkeys(OTHERS, ""), **known_settings("multi-hop")}
     return {**found, EXAMPLES: 0}

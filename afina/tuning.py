@@ -23,10 +23,10 @@ from afina.job import Job, Made
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
 from afina.making.multitask import MULTITASK, pinned_sources
-from afina.making.retrieved import RETRIEVING, pinned_retrieval, without_retrieval
+from afina.making.retrieved import pinned_retrieval, retrieves, without_retrieval
 from afina.making.trained import examine
 from afina.making.written import WRITTEN, pinned_prompt
-from afina.method_settings import EXAMPLES, typed_settings
+from afina.method_settings import EXAMPLES, OTHERS, typed_settings
 from afina.methods import WITHOUT_MODEL, method_named, usual_model
 from afina.models import Models, is_speaker, load_model
 from afina.packed import join, restore
@@ -137,6 +137,7 @@ def tune_in(
             bundle_at,
             folder,
             lm=lambda: models.lm(order.model, folder.name),
+            named_lm=lambda name: models.lm(name, folder.name),
             embedding=lambda name: models.embedding(name, folder.name),
             seed=order.seed,
             settings=order.settings,
@@ -192,7 +193,7 @@ def checked(order: Order) -> Order:
     settings = typed_settings(order.method, order.settings)
     if order.method == MULTITASK:
         settings = pinned_sources(settings)
-    if order.method in RETRIEVING:
+    if retrieves(order.method, settings):
         settings = pinned_retrieval(settings)
     if order.method == WRITTEN:
         settings = pinned_prompt(settings)
@@ -261,8 +262,9 @@ def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> 
         check_same_order(known[name], task, order)
         check_same_endpoint(known[name], models)
         return known[name]
-    if order.model:
-        models.check(order.model)
+    for model in (order.model, *(str(order.settings.get(each, "")) for each in OTHERS)):
+        if model:
+            models.check(model)
     return store.add_run(_new_run(name, task, order))
 
 

@@ -10,7 +10,7 @@ from afina.hard.interchange.prompt_file import pinned_prompt
 from afina.job import Job
 from afina.making.kept import checkpoints
 from afina.making.multitask import MULTITASK
-from afina.making.retrieved import RETRIEVING
+from afina.making.retrieved import retrieves
 from afina.making.searched import SEARCHED
 from afina.method_settings import known_settings, read_settings, typed_settings
 from afina.methods import METHODS, SEEDED, WITHOUT_MODEL, method_named
@@ -57,7 +57,7 @@ def quick(method: str) -> dict[str, object]:
         return {"folder": adapter_folder()}
     if method == "written":
         return {"prompt": pinned_prompt(prompt_file())}
-    if method in RETRIEVING:
+    if retrieves(method, {}):
         return {"index": index_folder(), "k": 1}
     return QUICK.get(method, {})
 

@@ -11,9 +11,14 @@ import pytest
 import afina as package
 from afina.errors import BudgetError, InputError
 from afina.lm.budget import Budget
+from afina.lm.journal import Journal
 from afina.lm.request import Request
 from afina.lm.scripted import ScriptedLM
+from afina.models import Models
+from afina.store.order import Order
+from afina.store.store import Store
 from afina.task.task import load_task
+from afina.tuning import describe, keep_run
 from tests.folders import Called, afina, lines, model_folder, refused, task_folder
 from tests.lm.server import Server, serving, status
 
@@ -309,3 +314,26 @@ def test_a_budget_in_python_holds_for_retrieval_too(here: Path) -> None:
     with pytest.raises(BudgetError):
         solver([example.inputs for example in task.dev])
     assert lm.calls == 3
+
+
+def test_a_program_over_an_index_is_optimised(here: Path) -> None:
+    def hops(request: Request) -> str:
+        text = request.messages[-1].content
+        if "The capital of" in text:
+            return text.partition(" is ")[2].partition(".")[0]
+        return text.partition("capital of ")[2].partition("?")[0] or "Nowhere"
+
+    models = Models(given={"m": ScriptedLM(hops, name="m")}, journal=Journal(here / "j.sqlite"))
+    settings = {"calls": 200, "program": "multi-hop", "index": "i", "hops": 1, "k": 1}
+    store = Store(here / ".afina")
+    keep_run(store, Order("capitals", "random-search", "m", 0, settings), "found", models=models)
+    _, facts = describe(store, "found")
+    assert facts["reports"][0].score is not None
+    assert len(facts["trials"]) > 1
+    with pytest.raises(InputError, match=r"hops"):
+        keep_run(
+            store,
+            Order("capitals", "copro", "m", 0, {**settings, "hops": 0}),
+            "none",
+            models=models,
+        )

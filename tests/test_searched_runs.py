@@ -118,3 +118,82 @@ def test_nearest_examples_are_chosen_and_loaded_again(here: Path) -> None:
     again = package.tune(task, "knn", model=lm, settings={"calls": 60}, run=here / "run")
     rows = [example.inputs for example in task.dev]
     assert [each.outputs for each in solver(rows)] == [each.outputs for each in again(rows)]
+
+
+# other programs, other models
+
+
+class Thinker:
+    """Answers a prompt that reasons; with the hint it is right more often, as ``mood`` is."""
+
+    def __init__(self) -> None:
+        self.wrote = 0
+
+    def __call__(self, request: Request) -> str:
+        if "writes" in request.messages[0].content.lower():
+            self.wrote += 1
+            return "I know nothing of this."
+        return json.dumps({"reasoning": "I look at the words.", "sentiment": mood(request)})
+
+
+def models(here: Path, **lms: ScriptedLM) -> Models:
+    return Models(given=lms, journal=Journal(here / "journal.sqlite"))
+
+
+def test_a_chain_of_thought_is_searched_for_and_another_model_proposes(here: Path) -> None:
+    store, thinker, calls = Store(here / ".afina"), Thinker(), list[Request]()
+
+    def write(request: Request) -> str:
+        calls.append(request)
+        return HINT
+
+    both = models(here, m=ScriptedLM(thinker, name="m"), w=ScriptedLM(write, name="w"))
+    settings = {"calls": 120, "program": "chain-of-thought", "proposer": "w"}
+    order = Order("mood", "copro", "m", 0, settings)
+    run = keep_run(store, order, "found", models=both)
+    _, facts = describe(store, "found")
+    best = facts["trials"][facts["best"]]
+    assert [HINT in each["instruction"] for each in best["prompts"].values()] == [True]
+    assert (len(calls) > 0, thinker.wrote) == (True, 0)
+    assert facts["calls"] <= 120
+    assert facts["reports"][0].score > facts["baselines"][0]["score"]
+    assert run.folder is not None
+    rows = [example.inputs for example in load_task("mood").dev]
+    first, again = (package.tuning.load(run.folder, models=both)(rows) for _ in range(2))
+    assert [each.outputs for each in first] == [each.outputs for each in again]
+    assert all("reasoning" in json.dumps(each.evidence) for each in first)
+
+
+def test_a_teacher_shows_what_the_model_itself_gets_wrong(here: Path) -> None:
+    both = models(
+        here, m=ScriptedLM(lambda request: "negative", name="m"), t=ScriptedLM(mood, name="t")
+    )
+    settings = {"calls": 60, "teacher": "t"}
+    keep_run(Store(here / ".afina"), Order("mood", "bootstrap", "m", 0, settings), "b", models=both)
+    _, facts = describe(Store(here / ".afina"), "b")
+    shown = [
+        example["outputs"]["sentiment"]
+        for trial in facts["trials"]
+        for example in trial["prompts"]["answer"]["demonstrations"]
+    ]
+    assert "positive" in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (("program=chain",), "to be one of predict, chain-of-thought, multi-hop, got 'chain'"),
+        (("program=multi-hop",), "expected index=FOLDER, got none"),
+        (("proposr=x",), "did you mean 'proposer'?"),
+        (("proposer=nowhere:x",), "nowhere:x"),
+    ],
+)
+def test_another_program_or_proposer_that_is_none_is_refused(
+    here: Path, settings: tuple[str, ...], told: str
+) -> None:
+    (here / "answers.json").write_text("{}")
+    given = [part for each in settings for part in ("--set", each)]
+    called = afina("tune", "mood", "--method", "copro", "--model", "scripted:answers.json", *given)
+    assert called.code in (1, 2), called.err
+    assert told in called.err
+    assert not (here / ".afina" / "runs").exists()

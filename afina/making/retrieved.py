@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from afina.job import Job, Made
-from afina.method_settings import read_settings
+from afina.method_settings import PROGRAM, read_settings
 from afina.solver import Solver
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 RAG = "rag"
 MULTI_HOP = "multi-hop"
-RETRIEVING = (RAG, MULTI_HOP)
 
 
 def rag(job: Job) -> Made:
@@ -33,6 +32,11 @@ def rag(job: Job) -> Made:
     search = Search(retriever, query, place, settings.k, vars(kept))
     asking = PromptSolver(prompt, job.lm(), job.model, job.task.words)
     return Made(RagSolver(asking, search), {"index": kept.folder, "searched": kept.mode})
+
+
+def retrieves(method: str, settings: Mapping[str, object]) -> bool:
+    """Whether a method with such settings reads an index."""
+    return method in (RAG, MULTI_HOP) or settings.get(PROGRAM) == MULTI_HOP
 
 
 def opened(job: Job, name: str, mode: str) -> "tuple[Retriever, Kept]":

@@ -6,21 +6,24 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from afina.disk import replace_file
 from afina.errors import BudgetError, InputError
 from afina.job import Job, Made
-from afina.method_settings import read_settings
+from afina.making.programs import hopping, programmed, thinking
+from afina.method_settings import PREDICT, PROGRAM, read_settings
+from afina.solver import Solver
 from afina.training.watch import Progress
 
 if TYPE_CHECKING:
     from afina.hard.prompt import Prompt
     from afina.hard.prompt_solver import PromptSolver
     from afina.hard.selection import Selection
+    from afina.lm.lm import LM
     from afina.program.found import Found
     from afina.program.knn import KnnSettings
-    from afina.program.mipro_settings import MiproSettings
+    from afina.program.program import Program
     from afina.program.search import Means, Search
     from afina.program.trial import Trial
 
@@ -31,52 +34,40 @@ Optimise = Callable[[Job, "Means"], "Found"]
 
 
 def bootstrap(job: Job, means: "Means") -> "Found":
-    from afina.program import bootstrap as method
-    from afina.program.predict import predict
+    from afina.program.bootstrap import bootstrap as optimise
 
-    settings: method.BootstrapSettings = read_settings("bootstrap", job.settings, job.seed)
-    return method.bootstrap(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, "bootstrap"), means)
 
 
 def random_search(job: Job, means: "Means") -> "Found":
-    from afina.program import random_search as method
-    from afina.program.predict import predict
+    from afina.program.random_search import random_search as optimise
 
-    settings: method.RandomSearchSettings = read_settings("random-search", job.settings, job.seed)
-    return method.random_search(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, "random-search"), means)
 
 
 def copro(job: Job, means: "Means") -> "Found":
-    from afina.program import copro as method
-    from afina.program.predict import predict
+    from afina.program.copro import copro as optimise
 
-    settings: method.CoproSettings = read_settings("copro", job.settings, job.seed)
-    return method.copro(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, "copro"), means)
 
 
 def mipro(job: Job, means: "Means") -> "Found":
     need_optuna()
-    from afina.program import mipro as method
-    from afina.program.predict import predict
+    from afina.program.mipro import mipro as optimise
 
-    settings: MiproSettings = read_settings(MIPRO, job.settings, job.seed)
-    return method.mipro(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, MIPRO), means)
 
 
 def gepa(job: Job, means: "Means") -> "Found":
-    from afina.program import gepa as method
-    from afina.program.predict import predict
+    from afina.program.gepa import gepa as optimise
 
-    settings: method.GepaSettings = read_settings("gepa", job.settings, job.seed)
-    return method.gepa(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, "gepa"), means)
 
 
 def racing(job: Job, means: "Means") -> "Found":
-    from afina.program import racing as method
-    from afina.program.predict import predict
+    from afina.program.racing import racing as optimise
 
-    settings: method.RacingSettings = read_settings("racing", job.settings, job.seed)
-    return method.racing(predict(job.task.signature), job.task, job.lm(), settings, means)
+    return optimise(begun(job), job.task, job.lm(), own_settings(job, "racing"), means)
 
 
 OPTIMISERS: Mapping[str, Optimise] = {
@@ -87,6 +78,23 @@ OPTIMISERS: Mapping[str, Optimise] = {
     "gepa": gepa,
     "racing": racing,
 }
+
+
+def own_settings(job: Job, method: str) -> Any:  # each optimiser has a dataclass of its own
+    return read_settings(method, job.settings, job.seed)
+
+
+def begun(job: Job) -> "Program":
+    """The program that a search begins with: a prompt alone, reasoning first, or over an index."""
+    from afina.program.predict import predict
+
+    match job.settings.get(PROGRAM, PREDICT):
+        case "chain-of-thought":
+            return thinking(job)
+        case "multi-hop":
+            return hopping(job)[0]
+        case _:
+            return predict(job.task.signature)
 
 
 def need_optuna() -> None:
@@ -105,8 +113,8 @@ def searched(job: Job, optimise: Optimise) -> Made:
         CallError: the model is out; run again to go on.
     """
     found = optimise(job, means_of(job))
-    (prompt,) = found.program.prompts.values()
-    return finished(job, found, solver_of(job, prompt))
+    shots = max(len(each.demonstrations) for each in found.program.prompts.values())
+    return finished(job, found, solver_for(job, found.program), shots)
 
 
 def nearest(job: Job) -> Made:
@@ -123,7 +131,16 @@ def nearest(job: Job) -> Made:
     program = predict(job.task.signature)
     found, selection = knn(program, job.task, job.lm(), settings, means_of(job), load=job.embedding)
     (prompt,) = program.prompts.values()
-    return finished(job, found, solver_of(job, prompt, selection))
+    shots = 0 if selection is None else selection.settings.shots
+    return finished(job, found, solver_of(job, prompt, selection), shots)
+
+
+def solver_for(job: Job, program: "Program") -> Solver:
+    """A program on the job's language model; one prompt alone needs no program around it."""
+    if job.settings.get(PROGRAM, PREDICT) != PREDICT:
+        return programmed(job, program).solver
+    (prompt,) = program.prompts.values()
+    return solver_of(job, prompt)
 
 
 def solver_of(job: Job, prompt: "Prompt", selection: "Selection | None" = None) -> "PromptSolver":
@@ -133,8 +150,10 @@ def solver_of(job: Job, prompt: "Prompt", selection: "Selection | None" = None) 
     return PromptSolver(prompt, job.lm(), job.model, job.task.words, selection=selection)
 
 
-def finished(job: Job, found: "Found", solver: "PromptSolver") -> Made:
+def finished(job: Job, found: "Found", solver: Solver, shots: int) -> Made:
     """What a search made, with its trials and the rows it has to beat.
+
+    ``shots`` is how many examples it shows.
 
     Raises:
         BudgetError: the budget ended it; the trials are kept.
@@ -149,7 +168,7 @@ def finished(job: Job, found: "Found", solver: "PromptSolver") -> Made:
             f"{best.number} ({score}), kept with all others in {job.folder / TRIALS}; raise the "
             "budget and run again, calls that were answered are not paid for twice"
         )
-    facts["baselines"] = baselines(job, solver)
+    facts["baselines"] = baselines(job, shots)
     keep_trials(job, facts)
     return Made(solver, facts)
 
@@ -159,39 +178,42 @@ def keep_trials(job: Job, facts: Mapping[str, object]) -> None:
     replace_file(job.folder / TRIALS, json.dumps(facts, allow_nan=False).encode(), job.disk)
 
 
-def baselines(job: Job, solver: "PromptSolver") -> list[dict[str, object]]:
+def baselines(job: Job, shots: int) -> list[dict[str, object]]:
     """What no search gives, on all of dev: no examples, and as many random ones as were found.
 
     Raises:
         BudgetError: the budget is spent.
     """
     from afina.evaluation.evaluate import EvaluationSettings, evaluate
-    from afina.hard.prompt import Prompt
+    from afina.program.proposing import labelled, showing
 
-    train = job.task.train
-    shots = len(solver.prompt.demonstrations)
-    if solver.selection is not None:
-        shots = solver.selection.settings.shots
-    drawn = tuple(random.Random(job.seed).sample(train, min(shots, len(train))))
+    given, train = begun(job), job.task.train
+    drawn = random.Random(job.seed).sample(train, min(shots, len(train)))
+    shown = {name: labelled(prompt, drawn) for name, prompt in given.prompts.items()}
+    ways = {"zero-shot": given, f"{len(drawn)} random examples": showing(given, shown)}
     told: list[dict[str, object]] = []
-    for name, shown in (("zero-shot", ()), (f"{len(drawn)} random examples", drawn)):
-        if shown or name == "zero-shot":
-            made = solver_of(job, Prompt.of(job.task.signature, shown))
-            report = evaluate(
-                made,
-                job.task.dev,
-                job.task.metric,
-                field=job.task.signature.target.name,
-                settings=EvaluationSettings(latency_sample=0),
-            )
-            bounds = {"score": report.score, "low": report.low, "high": report.high}
-            told.append({"name": name, **bounds, "n": report.n, "missing": report.missing})
+    for name, program in ways.items():
+        if program.digest == given.digest and name != "zero-shot":
+            continue
+        report = evaluate(
+            solver_for(job, program),
+            job.task.dev,
+            job.task.metric,
+            field=job.task.signature.target.name,
+            settings=EvaluationSettings(latency_sample=0),
+        )
+        bounds = {"score": report.score, "low": report.low, "high": report.high}
+        told.append({"name": name, **bounds, "n": report.n, "missing": report.missing})
     return told
 
 
 def means_of(job: Job) -> "Means":
-    """How a run's search tells of itself, and whom it asks whether to end."""
+    """Who proposes and teaches, how a run's search tells of itself, and whom it asks to end."""
     from afina.program.search import Means
+
+    def named(role: str) -> "LM | None":
+        name = str(job.settings.get(role, ""))
+        return job.named_lm(name) if name else None
 
     start, seen = time.monotonic(), set[tuple[int, int]]()
 
@@ -206,7 +228,7 @@ def means_of(job: Job) -> "Means":
                 seen.add((trial.number, trial.n))
                 job.watch.note(line(trial, best, made, made + left))
 
-    return Means(show=show, stop=job.watch.stop)
+    return Means(named("proposer"), named("teacher"), show=show, stop=job.watch.stop)
 
 
 def line(trial: "Trial", best: "Trial", made: int, calls: int) -> str:
