@@ -34,6 +34,9 @@ Spend = Annotated[
     str | None,
     typer.Option("--budget", help="Caps on a language model's calls: calls=200,money=1.50."),
 ]
+WithoutInputs = Annotated[
+    bool, typer.Option("--without-inputs", help="Leave the data's inputs out of the report.")
+]
 HOME = Path(".afina")
 
 

@@ -13,6 +13,7 @@ from afina.commands.arguments import (
     Several,
     Spend,
     TaskName,
+    WithoutInputs,
     by_method,
 )
 from afina.commands.home import models_at, store_at
@@ -41,6 +42,7 @@ def compare(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write it: FILE.html, .md, .csv, .tex, .json.")
     ] = None,
+    without_inputs: WithoutInputs = False,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +68,7 @@ def compare(
         models = models_at(home, budget)
         spread = spreads(store_at(home), found, models) if formats else {}
     if report is not None:
-        write_report(store_at(home), found, report)
+        write_report(store_at(home), found, report, inputs=not without_inputs)
     show(compared_json(found, spread) if as_json else compared_text(found, spread))
 
 

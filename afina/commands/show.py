@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afina.commands.arguments import HOME, Home, Json
+from afina.commands.arguments import HOME, Home, Json, WithoutInputs
 from afina.commands.home import models_at, store_there
 from afina.commands.printing import show
 from afina.errors import AfinaError, InputError
@@ -28,6 +28,7 @@ def show_run(
         Path | None,
         typer.Option("--report", help="Write a comparison: FILE.html, .md, .csv, .tex, .json."),
     ] = None,
+    without_inputs: WithoutInputs = False,
     trials: Annotated[
         bool, typer.Option("--trials", help="Draw the tree of what its search tried.")
     ] = False,
@@ -44,7 +45,9 @@ def show_run(
     if trials:
         show_trials(run, home, as_json=as_json)
         return
-    if run is not None and other is None and show_comparison(run, report, home, as_json=as_json):
+    alone = run if other is None else None
+    inputs = not without_inputs
+    if alone is not None and show_comparison(alone, report, home, inputs=inputs, as_json=as_json):
         return
     if run is not None and other is not None:
         show_difference(run, other, picture, home, as_json=as_json)
@@ -68,7 +71,9 @@ def show_run(
         show(prompt_table(seen))
 
 
-def show_comparison(name: str, report: Path | None, home: Path, *, as_json: bool) -> bool:
+def show_comparison(
+    name: str, report: Path | None, home: Path, *, inputs: bool, as_json: bool
+) -> bool:
     """Show the comparison of a name and write its report; whether there is one.
 
     Raises:
@@ -88,7 +93,7 @@ def show_comparison(name: str, report: Path | None, home: Path, *, as_json: bool
             raise InputError(f"expected the name of a comparison to report on, got {name!r}")
         return False
     if report is not None:
-        write_report(store, found, report)
+        write_report(store, found, report, inputs=inputs)
     spread = kept_spreads(store, found)
     show(compared_json(found, spread) if as_json else compared_text(found, spread))
     return True

@@ -19,8 +19,12 @@ MADE = ("losses", "scores", "best_step", "steps")  # shown of a run's making
 TRIAL = ("number", "parent", "how", "score", "low", "high", "n", "calls")
 
 
-def report_data(store: Store, compared: Compared) -> dict[str, Any]:
-    """All that a report tells, with the names of the runs it comes from."""
+def report_data(store: Store, compared: Compared, *, inputs: bool = True) -> dict[str, Any]:
+    """All that a report tells, with the names of the runs it comes from.
+
+    Without ``inputs`` it tells nothing that stands in the data's inputs, neither of the rows that
+    were answered nor of those that a prompt shows.
+    """
     found = compared.comparison
     names = labels(compared.entries)
     scored = [
@@ -36,13 +40,13 @@ def report_data(store: Store, compared: Compared) -> dict[str, Any]:
             {"label": row.label, "runs": list(row.runs), **row.to_json()} for row in found.rows
         ],
         "unfit": [vars(each) for each in compared.unfit],
-        "runs": {run: run_facts(store, run) for run in runs},
-        "examples": examples(compared, scored),
+        "runs": {run: run_facts(store, run, inputs=inputs) for run in runs},
+        "examples": examples(compared, scored, inputs=inputs),
         "answers": {name: answers(entry) for name, entry in scored},
     }
 
 
-def run_facts(store: Store, name: str) -> dict[str, object]:
+def run_facts(store: Store, name: str, *, inputs: bool = True) -> dict[str, object]:
     """What is shown of a run."""
     run = store.run(name)
     made = made_of(run)
@@ -56,12 +60,13 @@ def run_facts(store: Store, name: str) -> dict[str, object]:
         **({"format_spread": spread.to_json()} if (spread := kept_spread(run)) else {}),
         "trials": [{key: each.get(key) for key in TRIAL} for each in made.get("trials", ())],
         "prompts": {
-            version.name: prompt_text(version.content) for version in prompts_of(store, name)
+            version.name: prompt_text(version.content, inputs=inputs)
+            for version in prompts_of(store, name)
         },
     }
 
 
-def prompt_text(content: Mapping[str, Any]) -> str:
+def prompt_text(content: Mapping[str, Any], *, inputs: bool = True) -> str:
     """A prompt as text for people: instruction, system part, user template, examples."""
     parts = [
         ("instruction", content["instruction"]),
@@ -71,18 +76,20 @@ def prompt_text(content: Mapping[str, Any]) -> str:
     shown = [
         (f"example {number}", "\n".join(f"{k}: {v}" for k, v in both.items()))
         for number, each in enumerate(content["demonstrations"], 1)
-        for both in [{**each["inputs"], **each["outputs"]}]
+        for both in [{**(each["inputs"] if inputs else {}), **each["outputs"]}]
     ]
     return cut("\n\n".join(f"# {name}\n{text}" for name, text in (*parts, *shown)), 10 * LONGEST)
 
 
-def examples(compared: Compared, scored: Sequence[tuple[str, Entry]]) -> list[dict[str, object]]:
-    """The examples with their inputs, in the order of the reports."""
+def examples(
+    compared: Compared, scored: Sequence[tuple[str, Entry]], *, inputs: bool
+) -> list[dict[str, object]]:
+    """The examples, with their inputs or without, in the order of the reports."""
     if not scored:
         return []
-    inputs = {example.id: example.inputs for example in compared.task.dev}
+    given = {example.id: example.inputs if inputs else {} for example in compared.task.dev}
     return [
-        {"id": row.id, "inputs": shown_inputs(inputs[row.id]), "wanted": plain(row.wanted)}
+        {"id": row.id, "inputs": shown_inputs(given[row.id]), "wanted": plain(row.wanted)}
         for row in scored[0][1].reports[0].rows
     ]
 

@@ -23,13 +23,15 @@ def check_suffix(path: Path) -> None:
         raise InputError(f"expected a report that ends in {', '.join(WRITERS)}, got {str(path)!r}")
 
 
-def write_report(store: Store, compared: Compared, path: Path) -> None:
-    """Write the report of a comparison; the file is whole or as it was before.
+def write_report(store: Store, compared: Compared, path: Path, *, inputs: bool = True) -> None:
+    """Write the report of a comparison, with the data's inputs or without.
+
+    The file is whole or as it was before.
 
     Raises:
         InputError: its suffix is unknown, or it cannot be written.
         SpaceError: the disk is full.
     """
     check_suffix(path)
-    facts = report_data(store, compared)
+    facts = report_data(store, compared, inputs=inputs)
     replace_file(path, WRITERS[path.suffix](facts).encode(), Disk())

@@ -57,6 +57,19 @@ def test_the_suffix_says_the_format(
     assert "zero-shot" in path.read_text()
 
 
+@pytest.mark.parametrize("suffix", ["html", "md", "csv", "tex", "json"])
+def test_without_inputs_nothing_of_them_is_told(
+    store: Store, compared: Compared, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"report.{suffix}"
+    write_report(store, compared, path, inputs=False)
+    text = path.read_text()
+    assert "zero-shot" in text
+    given = {str(value) for row in compared.task.for_tuning().dev for value in row.inputs.values()}
+    given |= {str(value) for row in compared.task.train for value in row.inputs.values()}
+    assert [each for each in given if json.dumps(each)[1:-1] in text] == []
+
+
 def test_another_suffix_is_refused(store: Store, compared: Compared, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends in \.html, \.json, .*got '.*report\.pdf'"):
         write_report(store, compared, tmp_path / "report.pdf")
