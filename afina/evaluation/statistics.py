@@ -2,9 +2,9 @@
 
 Bootstrap: B. Efron, "Better bootstrap confidence intervals", JASA 1987. Paired test: E. W. Noreen,
 "Computer-intensive methods for testing hypotheses", 1989. Several tests: S. Holm, "A simple
-sequentially rejective multiple test procedure", 1979. Seeds are drawn one fewer than there are
-(J. Rao and C. Wu, "Resampling inference with complex survey data", JASA 1988), since drawing as
-many as there are makes three seeds look a third more alike than they are.
+sequentially rejective multiple test procedure", 1979. Where there are several seeds, what examples
+and what seeds leave open is put together as in G. Zou and A. Donner, "Construction of confidence
+limits about effect measures", Statistics in Medicine 2008.
 """
 
 import math
@@ -106,10 +106,44 @@ def blocks(n: int, resamples: int) -> Iterator[int]:
 
 
 def seeds_drawn(scores: Floats, generator: np.random.Generator) -> Floats:
-    """Means over drawn seeds, anew for each resample of the examples: [S, R] -> [R]."""
+    """Means over drawn seeds, anew for each resample of the examples: [S, R] -> [R].
+
+    One fewer is drawn than there are (J. Rao and C. Wu, "Resampling inference with complex survey
+    data", JASA 1988): as many would make three seeds look a third more alike than they are.
+    """
     seeds, resamples = scores.shape
     drawn = generator.integers(seeds, size=(max(1, seeds - 1), resamples))
     return np.asarray(scores[drawn, np.arange(resamples)].mean(axis=0))
+
+
+Side = tuple[Floats, Floats]  # seeds' scores [S], and those on resampled examples [S, R]
+
+
+def seed_variance(sides: Sequence[Side]) -> tuple[float, float]:
+    """The variance of means over seeds that is the seeds' own, and its degrees of freedom.
+
+    On the same examples seeds differ by chance too; how much, the resamples tell, and it is taken
+    off. The degrees of freedom are Satterthwaite's, as in `over_few_seeds`.
+    """
+    several = [(plain, sampled) for plain, sampled in sides if len(plain) > 1]
+    parts = [(float(plain.var(ddof=1)) / len(plain), len(plain) - 1) for plain, _ in several]
+    chance = sum(
+        float((sampled - sampled.mean(axis=0)).var(axis=1).mean()) / (len(plain) - 1)
+        for plain, sampled in several
+    )
+    total = sum(part for part, _ in parts)
+    if total <= chance:
+        return 0.0, 1.0
+    return total - chance, total**2 / sum(part**2 / free for part, free in parts)
+
+
+def widened(
+    middle: float, bounds: tuple[float, float], variance: float, freedom: float
+) -> tuple[float, float]:
+    """Bounds over examples, widened by what seeds add."""
+    added = stats.t.ppf(1 - ALPHA / 2, freedom) ** 2 * variance
+    low, high = (math.sqrt((bound - middle) ** 2 + added) for bound in bounds)
+    return middle - low, middle + high
 
 
 def interval_over_seeds(
@@ -117,14 +151,26 @@ def interval_over_seeds(
 ) -> tuple[float, float] | None:
     """The interval of the mean score of one method's seeds, over other examples and other seeds.
 
-    Examples that a seed left unanswered are set aside; None where that leaves none.
+    Examples that a seed left unanswered are set aside; None where that leaves none. A mean of
+    scores from 0 to 1 has no bound beyond them.
     """
     places = answered_by_all(reports)
     if not places:
         return None
     scores = tally(metric, *at(reports, places))
     sampled = bootstrap(scores, len(places), len(reports), resamples, seed)
-    return percentiles(seeds_drawn(sampled, np.random.default_rng(seed)))
+    plain = whole(scores, len(places), len(reports))
+    over_examples = percentiles(sampled.mean(axis=0))
+    low, high = widened(float(plain.mean()), over_examples, *seed_variance([(plain, sampled)]))
+    if metric.each is not None and over_examples[0] >= 0 and over_examples[1] <= 1:
+        return max(0.0, low), min(1.0, high)
+    return low, high
+
+
+def whole(scores: Tally, n: int, reports: int) -> Floats:
+    """Each report's score on all examples: [S]."""
+    once = np.ones((1, n), dtype=np.int64)
+    return np.array([scores.weighted(report, once)[0] for report in range(reports)])
 
 
 def answered_by_all(reports: Sequence[Report]) -> list[int]:
@@ -185,19 +231,17 @@ def paired(
         return None
     n, split = len(places), len(first)
     scores = tally(metric, *at(reports, places))
-    once = np.ones((1, n), dtype=np.int64)
-    plain = np.array([scores.weighted(report, once)[0] for report in range(len(reports))])
+    plain = whole(scores, n, len(reports))
     difference = float(plain[:split].mean() - plain[split:].mean())
     sampled = bootstrap(scores, n, len(reports), RESAMPLES, seed)
     over_examples = sampled[:split].mean(axis=0) - sampled[split:].mean(axis=0)
-    generator = np.random.default_rng(seed)
-    over_both = seeds_drawn(sampled[:split], generator) - seeds_drawn(sampled[split:], generator)
-    low, high = percentiles(over_both)
+    sides = (slice(split), slice(split, None))
+    own, freedom = seed_variance([(plain[side], sampled[side]) for side in sides])
+    low, high = widened(difference, percentiles(over_examples), own, freedom)
     p = exchange(scores, (split, len(second)), difference, n, resamples=resamples, seed=seed)
     if len(reports) > 2:
         p = max(p, over_few_seeds(difference, n, over_examples, (plain[:split], plain[split:])))
-    seed_variance = max(0.0, float(over_both.var() - over_examples.var()))
-    errors = float(over_examples.std()), math.sqrt(seed_variance)
+    errors = float(over_examples.std()), math.sqrt(own)
     return Paired(difference, low, high, p, n, *errors)
 
 
