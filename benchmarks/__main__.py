@@ -14,6 +14,7 @@ BENCHMARKS = (
     "tune_memory",
     "grid",
     "real_data",
+    "comparison",
     "soft_methods",
     "rate_probe",
     "multitask",
@@ -27,6 +28,7 @@ BENCHMARKS = (
     "few_shot",
     "distill",
     "reader",
+    "statistics_check",
     "optimisers",
     "instruction_search",
 )

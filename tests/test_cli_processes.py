@@ -1,6 +1,7 @@
 """The installed command as a process: signals, a full disk, a terminal, what help loads."""
 
 import ast
+import asyncio
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from aiohttp import web
 
 from tests.folders import (
     afina,
@@ -20,6 +22,7 @@ from tests.folders import (
     refused,
     task_folder,
 )
+from tests.lm.server import Handler, chat, serving
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +146,56 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert "Usage: " in found.stdout
     loaded = set(ast.literal_eval(found.stderr))
     assert not {"torch", "transformers", "scipy", "sklearn", "numpy", "afina.tuning"} & loaded
+
+
+# a search that is stopped
+
+
+def judged_slowly(log: list[float]) -> Handler:
+    """Says negative, but for words that are good; each answer takes a while."""
+
+    async def answer(request: web.Request, body: Any) -> web.StreamResponse:
+        log.append(time.monotonic())
+        await asyncio.sleep(0.05)
+        text = body["messages"][-1]["content"]
+        good = any(word in text for word in ("good", "great", "fine"))
+        return web.json_response(chat("positive" if good else "negative"))
+
+    return answer
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_search_that_is_stopped_goes_on_and_pays_nothing_twice(
+    here: Path, number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    with serving() as server:
+        server.always = judged_slowly(asked)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = ("--model", "openai:m", "--set", "calls=150")
+        arguments = ("tune", "mood", "--method", "random-search", *model)
+        popen = process(*arguments, "--name", "r")
+        deadline = time.monotonic() + 60
+        while len(asked) < 60:
+            assert time.monotonic() < deadline
+            assert popen.poll() is None, popen.communicate()
+            time.sleep(0.02)
+        popen.send_signal(number)
+        sent = time.monotonic()
+        _, err = popen.communicate(timeout=20)
+        assert time.monotonic() - sent < 10
+        assert popen.returncode == code, err
+        assert err.decode().endswith("go on with: afina resume r\n")
+        before = len(asked)
+        assert afina("show", "r", "--json").json["status"] == "interrupted"
+        resumed = afina("resume", "r", "--json")
+        assert resumed.code == 0, resumed.err
+        both = len(asked)
+        whole = afina(*arguments, "--name", "w", "--home", "other", "--json")
+        alone = len(asked) - both
+    assert json.loads(resumed.out)["score"] == json.loads(whole.out)["score"]
+    assert before < both <= alone + 32  # those in flight when it was stopped are asked again
+    kept, other = (
+        home / "bundle/bundle.json" for home in (here / ".afina/runs/r", here / "other/runs/w")
+    )
+    assert kept.read_bytes() == other.read_bytes()

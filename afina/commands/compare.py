@@ -20,8 +20,12 @@ from afina.commands.home import models_at, store_at
 from afina.commands.printing import command_line, show
 from afina.errors import InputError
 
-DEMO = Path(__file__).parent.parent.parent / "examples" / "front_desk"
-DEMO_METHODS = "majority,linear-probe,prompt-tuning"
+DEMO = Path(__file__).parent.parent / "front_desk"
+DEMO_METHODS = (
+    "majority,linear-probe,zero-shot,few-shot,racing,prompt-tuning,prefix-tuning,p-tuning-v2"
+)
+DEMO_SETTINGS = ["racing.calls=240"]
+DEMO_PAGE = "demo.html"  # under the home
 
 
 def compare(
@@ -73,7 +77,12 @@ def compare(
 
 
 def demo(home: Home = HOME, as_json: Json = False) -> None:
-    """Compare three methods on the example task, offline, in a few minutes."""
+    """Compare every kind of prompt on an example task, offline, in minutes; writes a page."""
     if not (DEMO / "task.toml").is_file():
-        raise InputError(f"no example task at {DEMO}; run this from a clone of the repository")
-    compare(str(DEMO), DEMO_METHODS, home=home, as_json=as_json)
+        raise InputError(f"no example task at {DEMO}; install Afina anew")
+    page = home / DEMO_PAGE
+    compare(
+        str(DEMO), DEMO_METHODS, settings=DEMO_SETTINGS, report=page, home=home, as_json=as_json
+    )
+    if not as_json:
+        show(f"all of it as a page: {page}")

@@ -2,6 +2,9 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +17,14 @@ from recipes.pretrain import MODELS, Plan
 from recipes.stock import Stock
 from recipes.vocabulary import ASSISTANT, END, SIZE, START, USER
 
+ROOT = Path(__file__).parent.parent.parent
+TINY = portion.Size(width=32, layers=2, heads=2, inner=48)
 SMALL = portion.Portion(text_rows=4, text_places=48, talk_rows=2, talk_places=96)
 
 
 @pytest.fixture(autouse=True)
 def tiny_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(portion.SIZES, "tiny", portion.Size(width=32, layers=2, heads=2, inner=48))
+    monkeypatch.setitem(portion.SIZES, "tiny", TINY)
 
 
 def counting_stock() -> Stock:
@@ -49,6 +54,21 @@ def test_stopped_and_resumed_gives_the_weights_of_a_run_without_stop(
     for stop in (3, 2, None):
         parts = trained(plan, tmp_path / "parts", 7, stop)
     assert whole.keys() == parts.keys()
+    for name, weight in whole.items():
+        assert torch.equal(weight, parts[name]), name
+
+
+def test_killed_and_resumed_gives_the_weights_of_a_run_without_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrain, "SAVE_SECONDS", 0.0)
+    killed = tmp_path / "killed"
+    for step in (2, 5):
+        life = ["-m", "tests.recipes.pretraining_life", str(killed), str(step)]
+        found = subprocess.run([sys.executable, *life], cwd=ROOT, capture_output=True)
+        assert found.returncode == -signal.SIGKILL, found.stderr.decode()
+    plan = Plan("decoder", "tiny", portion=SMALL)
+    whole, parts = trained(plan, tmp_path / "whole", 7), trained(plan, killed, 7)
     for name, weight in whole.items():
         assert torch.equal(weight, parts[name]), name
 
