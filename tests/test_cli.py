@@ -378,14 +378,18 @@ def test_the_test_of_changed_data_is_refused_and_not_counted(here: Path) -> None
 
 def test_the_demo_finds_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "DEMO_METHODS", "majority")
+    monkeypatch.setattr(compare, "DEMO_SETTINGS", [])
     found = afina("demo", "--json").json
     assert found["task"] == "front_desk"
     assert found["rows"][0]["n"] >= 100
+    told = afina("demo")
+    assert told.out.endswith("all of it as a page: .afina/demo.html\n")
+    assert found["name"] in Path(".afina/demo.html").read_text()
 
 
 def test_the_demo_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "DEMO", Path("/nowhere"))
-    refused(afina("demo"), 2, "no example task at /nowhere", "clone")
+    refused(afina("demo"), 2, "no example task at /nowhere", "install Afina anew")
 
 
 @pytest.mark.slow
@@ -393,8 +397,10 @@ def test_the_demo_ends_with_a_table_in_five_minutes() -> None:
     began = time.monotonic()
     found = afina("demo", "--json").json
     assert time.monotonic() - began < 300
-    majority, probe, prompt = found["rows"]
-    assert majority["score"] < probe["score"] <= prompt["score"]
+    scores = {(row["method"], row["model"]): row["score"] for row in found["rows"]}
+    assert None not in scores.values()
+    majority, probe = scores["majority", ""], scores["linear-probe", "builtin:minilm"]
+    assert majority < probe < scores["prompt-tuning", "builtin:minilm"]
 
 
 def test_a_prompt_goes_to_peft_and_comes_back_as_a_run(here: Path) -> None:
