@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from afina.console import interval_text
+from afina.run_table import interval_text
 from afina.sweep import Swept
 
 

@@ -11,27 +11,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from afina.console import (
-    PATIENCE_SECONDS,
-    Stopper,
-    prediction_json,
-    prediction_text,
-    run_table,
-    runs_table,
-    score_text,
-    sparkline,
-    stoppable,
-    task_json,
-    task_text,
-    watching,
-)
+from afina.console import PATIENCE_SECONDS, Stopper, stoppable, watching
 from afina.errors import Interrupted
 from afina.evaluation.report import Report
+from afina.prediction_text import prediction_json, prediction_text
+from afina.run_table import run_table, runs_table, score_text, sparkline
 from afina.solver import Prediction, Span, Usage
 from afina.store.run import Run
 from afina.task.check import TaskCheck
 from afina.task.rows import Rejection
 from afina.task.signature import Signature
+from afina.task_table import task_json, task_text
 from afina.training.watch import Progress
 
 NAME = "a-task-of-a-long-name-prompt-tuning-2901b13d-s0"

@@ -17,6 +17,7 @@ LAYERS = [
     {
         *("alias_table", "console", "diagnosis_table", "heatmap", "journal_table"),
         *("passage_table", "portrait_table", "trial_table", "prompt_diff"),
+        *("prediction_text", "run_table", "task_table"),
     },
     {"formats"},
     {"sweep", "comparing", "plan"},

@@ -28,7 +28,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
     """Answer inputs with a run's prompt: a JSON object of inputs a line, an answer a line."""
-    from afina.console import prediction_json, prediction_text
+    from afina.prediction_text import prediction_json, prediction_text
     from afina.store.order import signature_of
     from afina.task.inputs import read_input_file, read_inputs
     from afina.tuning import solver_of
@@ -78,7 +78,7 @@ def chat(run: RunName, home: Home = HOME) -> None:
 
 def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     """Open the sealed test split for a run and score it; every look is counted and shown."""
-    from afina.console import row_json, score_text
+    from afina.run_table import row_json, score_text
     from afina.tuning import bare_report, open_test
 
     store = store_there(home)

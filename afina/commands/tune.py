@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 def check(task: TaskName, as_json: Json = False) -> None:
     """Look at a task's data: rows, labels, rejected rows, duplicates across splits."""
-    from afina.console import task_json, task_text
     from afina.task.check import inspect_task
+    from afina.task_table import task_json, task_text
 
     found = inspect_task(task)
     show(task_json(found) if as_json else task_text(found))
@@ -122,7 +122,8 @@ def finish(
     home: Path, order: "Order", name: str, budget: str | None = None, *, as_json: bool
 ) -> None:
     """Run an order to its end and print its row."""
-    from afina.console import row_json, score_text, watching
+    from afina.console import watching
+    from afina.run_table import row_json, score_text
     from afina.tuning import bare_report, keep_run
 
     store = store_at(home)
@@ -136,7 +137,8 @@ def tune_side_by_side(
     home: Path, order: "Order", seeds: int, rates: list[float], *, as_json: bool
 ) -> None:
     """Run an order for several seeds and learning rates at once and print a row each."""
-    from afina.console import row_json, watching
+    from afina.console import watching
+    from afina.run_table import row_json
     from afina.sweep import orders_of, sweep
     from afina.sweep_table import sweep_table
 
