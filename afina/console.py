@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
 
 from afina.errors import AfinaError, Interrupted
+from afina.training.watch import Board, Watch
 from afina.training.watch import Progress as Step
-from afina.training.watch import Watch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TRIMMED = 2  # steps between two returns of free memory
+SHOWN = 10  # candidates of a search that are shown at once
 PATIENCE_SECONDS = 4.0  # between two questions of a training loop whether to stop
 
 
@@ -90,6 +94,35 @@ def give_memory_back() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+class LiveBoard:
+    """The candidates of a search with what it spent; drawn anew whenever it is asked for."""
+
+    def __init__(self) -> None:
+        self.board: Board | None = None
+
+    def show(self, board: Board | None) -> None:
+        """Take over how far a search is; None where none runs."""
+        self.board = board
+
+    def __rich__(self) -> RenderableType:
+        if self.board is None:
+            return ""
+        board = self.board
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for head in ("", "trial", "score", "interval", "rows", "how"):
+            table.add_column(head, overflow="fold")
+        ranked = sorted(board.tried, key=lambda each: (not each.leads, -each.score))
+        for each in ranked[:SHOWN]:
+            interval = f"{each.low:.3f}–{each.high:.3f}" if each.low is not None else "–"
+            cells = (str(each.number), f"{each.score:.3f}", interval, str(each.n), Text(each.how))
+            table.add_row("*" if each.leads else "", *cells)
+        spent = (
+            f"{board.calls} of {board.most} calls, {board.tokens:,} tokens, {board.cost:.4g} $, "
+            f"{len(board.tried)} tried, {board.seconds_left:.0f} s left"
+        )
+        return Group(table, Text(spent))
+
+
 @contextmanager
 def watching(again: Callable[[], str], above: RenderableType = "") -> Iterator[Watch]:
     """Shows progress where standard error is a terminal, and stops cleanly at a signal.
@@ -105,11 +138,14 @@ def watching(again: Callable[[], str], above: RenderableType = "") -> Iterator[W
     )
     terminal = sys.stderr.isatty()
     bar = Progress(*columns, console=console, disable=not terminal)
-    shown = Live(Group(above, bar), console=console, transient=True) if terminal else nullcontext()
+    board = LiveBoard()
+    drawn = Group(above, board, bar)
+    shown = Live(drawn, console=console, transient=True) if terminal else nullcontext()
     with stoppable(again) as stop, shown:
         line = bar.add_task("", total=1, visible=False, loss=0.0, best=0.0, left=0.0)
 
         def show(step: Step) -> None:
+            board.show(None)
             if step.step % TRIMMED == 0:
                 give_memory_back()
             bar.update(
@@ -126,4 +162,5 @@ def watching(again: Callable[[], str], above: RenderableType = "") -> Iterator[W
             show=show,
             stop=stop,
             note=lambda text: console.print(text, markup=False, soft_wrap=True),
+            board=board.show if terminal else None,
         )

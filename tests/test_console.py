@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from afina.console import PATIENCE_SECONDS, Stopper, stoppable, watching
+from afina.console import PATIENCE_SECONDS, LiveBoard, Stopper, stoppable, watching
 from afina.errors import Interrupted
 from afina.evaluation.report import Report
 from afina.prediction_text import prediction_json, prediction_text
@@ -22,7 +22,7 @@ from afina.task.check import TaskCheck
 from afina.task.rows import Rejection
 from afina.task.signature import Signature
 from afina.task_table import task_json, task_text
-from afina.training.watch import Progress
+from afina.training.watch import Board, Progress, Tried
 
 NAME = "a-task-of-a-long-name-prompt-tuning-2901b13d-s0"
 RUN = Run(NAME, "tasks/mood/", "d", "prompt-tuning", "builtin:minilm", 0, status="done")
@@ -210,3 +210,18 @@ def test_nothing_is_shown_where_there_is_no_terminal(capfd: pytest.CaptureFixtur
     with watching(lambda: "again") as watch:
         watch.note("[red]x" * 50)
     assert capfd.readouterr() == ("", "[red]x" * 50 + "\n")
+
+
+def test_a_search_is_drawn_with_its_best_first_and_what_it_spent() -> None:
+    tried = [Tried(n, f"[b]way {n}", n / 20, 0.1, 0.9, 17, n == 3) for n in range(15)]
+    live = LiveBoard()
+    assert drawn(live).strip() == ""
+    live.show(Board(tried, 120, 400, 12345, 0.25, 61.0))
+    lines = [line.split() for line in drawn(live).splitlines()]
+    rows = [line for line in lines if "0.100–0.900" in line]
+    assert [row[row.index("17") - 3] for row in rows] == ["3", *map(str, range(14, 5, -1))]
+    assert rows[0][0] == "*"
+    assert "[b]way 3" in drawn(live)
+    assert "120 of 400 calls, 12,345 tokens, 0.25 $, 15 tried, 61 s left" in drawn(live)
+    live.show(None)
+    assert drawn(live).strip() == ""

@@ -15,6 +15,7 @@ from afina.models import Models
 from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import load_task
+from afina.training.watch import Board, Watch
 from afina.tuning import describe, keep_run
 from tests.folders import afina, refused, task_folder
 
@@ -197,3 +198,19 @@ def test_another_program_or_proposer_that_is_none_is_refused(
     assert called.code in (1, 2), called.err
     assert told in called.err
     assert not (here / ".afina" / "runs").exists()
+
+
+def test_a_search_tells_its_board_where_there_is_one(here: Path) -> None:
+    boards, notes = list[Board](), list[str]()
+    models = Models(given={"m": ScriptedLM(mood, name="m")})
+    order = Order("mood", "random-search", "m", 0, {"calls": 80})
+    for home, board in (("one", boards.append), ("two", None)):
+        watch = Watch(note=notes.append, board=board)
+        keep_run(Store(here / home), order, "r", models=models, watch=watch)
+        assert bool(boards) != bool(notes) or home == "two"
+    last = boards[-1]
+    assert last.calls <= last.most == 80
+    assert last.tokens > 0
+    assert sum(each.leads for each in last.tried) == 1
+    assert [board.calls for board in boards] == sorted(board.calls for board in boards)
+    assert any(f"trial {last.tried[-1].number:3d}" in note for note in notes)

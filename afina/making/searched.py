@@ -14,7 +14,7 @@ from afina.job import Job, Made
 from afina.making.programs import hopping, programmed, thinking
 from afina.method_settings import PREDICT, PROGRAM, read_settings
 from afina.solver import Solver
-from afina.training.watch import Progress
+from afina.training.watch import Board, Progress, Tried
 
 if TYPE_CHECKING:
     from afina.hard.prompt import Prompt
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from afina.program.knn import KnnSettings
     from afina.program.program import Program
     from afina.program.search import Means, Search
-    from afina.program.trial import Trial
 
 TRIALS = "trials.json"  # in a run's folder, also where its budget was spent
 KNN = "knn"
@@ -215,28 +214,42 @@ def means_of(job: Job) -> "Means":
         name = str(job.settings.get(role, ""))
         return job.named_lm(name) if name else None
 
-    start, seen = time.monotonic(), set[tuple[int, int]]()
+    start, noted = time.monotonic(), set[tuple[int, int]]()
 
     def show(search: "Search") -> None:
-        made, left = search.purse.usage.calls, search.purse.left
-        pace = (time.monotonic() - start) / max(1, made)
-        best = search.trial(search.best())
-        job.watch.show(Progress(made, made + left, 0.0, best.score or 0.0, left * pace))
-        for candidate in search.candidates:
-            trial = search.trial(candidate)
-            if trial.score is not None and (trial.number, trial.n) not in seen:
-                seen.add((trial.number, trial.n))
-                job.watch.note(line(trial, best, made, made + left))
+        board = board_of(search, time.monotonic() - start)
+        if job.watch.board is not None:
+            job.watch.board(board)
+            return
+        best = max((each.score for each in board.tried if each.leads), default=0.0)
+        job.watch.show(Progress(board.calls, board.most, 0.0, best, board.seconds_left))
+        for each in board.tried:
+            if (each.number, each.n) not in noted:
+                noted.add((each.number, each.n))
+                job.watch.note(line(each, board))
 
     return Means(named("proposer"), named("teacher"), show=show, stop=job.watch.stop)
 
 
-def line(trial: "Trial", best: "Trial", made: int, calls: int) -> str:
-    """A trial in a line."""
-    mark = "*" if trial.number == best.number else " "
+def board_of(search: "Search", seconds: float) -> Board:
+    """How far a search has come in so many seconds."""
+    used, left, best = search.purse.usage, search.purse.left, search.best().number
+    trials = [search.trial(each) for each in search.candidates]
+    tried = [
+        Tried(each.number, each.how, each.score, each.low, each.high, each.n, each.number == best)
+        for each in trials
+        if each.score is not None
+    ]
+    pace = seconds / max(1, used.calls)
+    return Board(tried, used.calls, used.calls + left, used.tokens, used.cost, left * pace)
+
+
+def line(each: Tried, board: Board) -> str:
+    """A candidate in a line."""
+    mark = "*" if each.leads else " "
     return (
-        f"{made:5d} of {calls} calls {mark} trial {trial.number:3d}: {trial.score:.3f} "
-        f"[{trial.low:.3f}, {trial.high:.3f}] on {trial.n} rows, {trial.how}"
+        f"{board.calls:5d} of {board.most} calls {mark} trial {each.number:3d}: {each.score:.3f} "
+        f"[{each.low:.3f}, {each.high:.3f}] on {each.n} rows, {each.how}"
     )
 
 
