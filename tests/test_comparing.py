@@ -219,7 +219,7 @@ def test_local_and_asked_models_stand_in_one_comparison(
     names = [model_folder("gpt2"), "m"]
     found = compare(store, str(folder), ["majority", "zero-shot"], model=names, models=models)
     assert [row.label for row in found.rows] == [
-        "majority on ",
+        "majority",
         f"zero-shot on {names[0]}",
         "zero-shot on m",
     ]

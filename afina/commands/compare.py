@@ -24,7 +24,10 @@ DEMO = Path(__file__).parent.parent / "front_desk"
 DEMO_METHODS = (
     "majority,linear-probe,zero-shot,few-shot,racing,prompt-tuning,prefix-tuning,p-tuning-v2"
 )
-DEMO_SETTINGS = ["racing.calls=240"]
+DEMO_SETTINGS = [
+    "racing.calls=240",
+    *(f"{method}.patience=2" for method in ("prompt-tuning", "prefix-tuning", "p-tuning-v2")),
+]
 DEMO_PAGE = "demo.html"  # under the home
 
 

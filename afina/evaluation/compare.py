@@ -1,6 +1,7 @@
 """A comparison: methods side by side on the same examples, what they took, and who is better."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -162,9 +163,12 @@ def check_reports(reports: Sequence[Report], metric: Metric, split: str) -> None
 
 def labels(entries: Sequence[Entry]) -> list[str]:
     """The shortest names that tell the entries apart: method, then model, then run."""
+    methods = Counter(entry.method for entry in entries)
     namings = (
-        [entry.method for entry in entries],
-        [f"{entry.method} on {entry.model}" for entry in entries],
+        [
+            entry.method if methods[entry.method] == 1 else f"{entry.method} on {entry.model}"
+            for entry in entries
+        ],
         [f"{entry.method} ({', '.join(entry.runs)})" for entry in entries],
     )
     for names in namings:

@@ -1,5 +1,7 @@
 """The table of a comparison, for a terminal of 80 columns or more."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,19 +11,33 @@ from afina.evaluation.compare import Comparison, Verdict
 from afina.evaluation.comparison_row import ComparisonRow
 
 NOTHING = "–"
+TOLD = 10  # verdicts, of five methods; of more methods those on the best are told
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """Two lines a method, what failed, the verdicts, how often the sealed test was opened."""
     head = f"{comparison.task} · {comparison.metric} on {comparison.split} · 95 % intervals"
+    told = told_verdicts(comparison)
+    more = len(comparison.verdicts) - len(told)
     times = "once" if comparison.openings == 1 else f"{comparison.openings} times"
     return Group(
         Text(head, style="bold"),
         rows_table(comparison),
         *(Text(line, style="red") for line in failures(comparison)),
-        *(Text(verdict_line(found)) for found in comparison.verdicts),
+        *(Text(verdict_line(found)) for found in told),
+        *([Text(f"and {more} verdicts on other pairs: --report, --json")] if more else []),
         Text(f"the sealed test has been opened {times}"),
     )
+
+
+def told_verdicts(comparison: Comparison) -> Sequence[Verdict]:
+    """All verdicts; where they are many, those on the best method."""
+    verdicts = comparison.verdicts
+    if len(verdicts) <= TOLD:
+        return verdicts
+    scored = [row for row in comparison.rows if row.score is not None]
+    best = max(scored, key=lambda row: row.score or 0.0).label
+    return [each for each in verdicts if best in (each.a, each.b)]
 
 
 def rows_table(comparison: Comparison) -> Table:

@@ -136,3 +136,19 @@ def test_numbers_stay_short() -> None:
     assert decimal(34.512) == "34.5"
     assert decimal(1.0) == "1.000"
     assert decimal(-0.25) == "-0.250"
+
+
+def test_of_many_verdicts_those_on_the_best_method_are_told() -> None:
+    rows = [row(label=f"m{n}", method=f"m{n}", score=0.5 + n / 100) for n in range(6)]
+    found = tuple(
+        Verdict(f"m{a}", f"m{b}", -0.1, -0.2, -0.05, 0.001, "B better")
+        for a in range(6)
+        for b in range(a + 1, 6)
+    )
+    text = rendered(of(*rows, verdicts=found), 100)
+    assert text.count("is better than") == 5
+    assert text.count("m5 is better than") == 5
+    assert "and 10 verdicts on other pairs: --report, --json" in text
+    few = rendered(of(*rows[:3], verdicts=found[:3]), 100)
+    assert few.count("is better than") == 3
+    assert "other pairs" not in few
