@@ -10,6 +10,7 @@ of one asked alone, with the teacher's prompt read anew and with it kept as keys
 """
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -36,21 +37,39 @@ from afina.training.distill_run import DistillSettings, Taught, taught_by, tune_
 from afina.training.train import TrainSettings
 from afina.training.watch import Watch
 from benchmarks.machine import machine
+from recipes.asking import edits
 
 HERE = Path(__file__).parent
 TABLE = HERE / "distill.md"
 PACKAGES = ("afina", "torch", "transformers")
-TASKS = ("uci_sentiment", "subj", "banking77")
+SETS = ("uci_sentiment", "subj")
+EDITS = ("joined by commas", "first letter", "first word")  # of words, told by examples alone
 FORMS = ("prefix", "vectors")
 TOKENS = 500  # of the teacher's prompt before the row, at most
+ROOM = 72  # places that are left for a row and its answer
 NOTE = (
     "The teacher is few-shot with as many examples, the labels in turn, as make at most "
-    f"{TOKENS} tokens; the student has 20 places, keys and values in every layer or vectors in "
+    f"{TOKENS} tokens, or as many as leave {ROOM} places; the edits (of recipes/asking.py) are "
+    "told by no instruction, only by the examples. The student has 20 places, keys and values "
+    "in every layer or vectors in "
     "front of the text. Students see the rows of train without their labels. Scores are of dev "
     "rows, with 95 % intervals; the difference is student less teacher, paired. Alike: the share "
     "of dev rows that both answer alike. Milliseconds are the median of calls made one at a time; "
     "for the teacher with its prompt read in each call, and with it kept as keys and values."
 )
+
+
+TOML = """signature = "text -> answer"
+metric = "exact-match"
+
+[data]
+all = "rows.jsonl"
+
+[split]
+dev = 0.25
+test = 0.05
+leaks = "allow"
+"""
 
 
 @dataclass(frozen=True)
@@ -73,10 +92,24 @@ def teacher_for(task: Task, lm: LocalLM, backbone: Backbone) -> PromptSolver:
     for count in range(1, len(order)):
         shown = choose_demonstrations(task.train, task.signature, count=count, order=order)
         asking = replace(fitting, prompt=Prompt.of(task.signature, shown))
-        if opening_tokens(asking, task.dev[0], backbone) > TOKENS:
+        most = min(TOKENS, backbone.frozen.positions - ROOM)
+        if opening_tokens(asking, task.dev[0], backbone) > most:
             return fitting
         fitting = asking
     return fitting
+
+
+def edit_task(name: str, sizes: Sizes) -> Task:
+    """Words and what an edit makes of them."""
+    rows = edits(Random(0), 2 * (sizes.train + sizes.dev), [name]).rows
+    both = dict(rows)  # each text once
+    lines = [json.dumps({"text": text, "answer": answer}) for text, answer in both.items()]
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / name.replace(" ", "_")
+        place.mkdir()
+        (place / "rows.jsonl").write_text("\n".join(lines) + "\n")
+        (place / "task.toml").write_text(TOML)
+        return load_task(place).for_tuning()
 
 
 def opening_tokens(solver: PromptSolver, row: Example, backbone: Backbone) -> int:
@@ -118,7 +151,8 @@ def alike(first: Report, second: Report) -> float:
 
 def lines(name: str, backbone: Backbone, sizes: Sizes) -> list[str]:
     """A task's rows of the table."""
-    task = cut(load_task(HERE / "tasks" / name).for_tuning(), sizes)
+    found = edit_task(name, sizes) if name in EDITS else load_task(HERE / "tasks" / name)
+    task = cut(found.for_tuning(), sizes)
     teacher = teacher_for(task, LocalLM(backbone), backbone)
     taught = taught_by(teacher, task, backbone, most=64)
     whole = scored(teacher, task)
@@ -191,7 +225,7 @@ def main() -> None:
     """Distil on every task and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="builtin:tiny-decoder")
-    parser.add_argument("--tasks", nargs="+", default=TASKS)
+    parser.add_argument("--tasks", nargs="+", default=(*EDITS, *SETS))
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     backbone = load_backbone(given.model)

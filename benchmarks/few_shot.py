@@ -36,7 +36,6 @@ from benchmarks.machine import machine
 
 HERE = Path(__file__).parent
 TABLE = HERE / "few_shot.md"
-STORIES = Path("/work/shared/data/model_stories260k/hf")
 INTENTS = 10
 LONGEST = 120  # characters of a text
 VECTORS = "builtin:minilm"
@@ -94,7 +93,7 @@ class Told:
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--model", default=str(STORIES))
+    parser.add_argument("--model", default="builtin:tiny-decoder")
     parser.add_argument("--shots", type=int, default=Sizes.shots)
     parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args(arguments)
