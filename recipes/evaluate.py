@@ -25,7 +25,7 @@ CARD = Path(__file__).parent.parent / "docs" / "builtin.md"
 WRITERS = ("tiny-decoder", "tiny-seq2seq")
 CHARACTERS = 200_000  # of each book
 WINDOWS = (256, 512)  # tokens that are read from one start
-SOFT = {"uci_sentiment": (400, 200), "subj": (400, 300)}  # rows of train and of dev
+SOFT = {"uci_sentiment": (400, 200)}  # rows of train and of dev
 EPOCHS = 8
 
 

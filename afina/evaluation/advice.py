@@ -6,6 +6,7 @@ from afina.evaluation.compare import Comparison, Verdict
 from afina.evaluation.comparison_row import ComparisonRow
 from afina.evaluation.cost import BreakEven
 
+NAMED = 3  # methods that are named one by one
 UNITS = {"cost": "dollars", "seconds": "seconds"}
 
 
@@ -66,7 +67,7 @@ def how_sure(
     """The second sentence."""
     unjudged = [row for row in comparison.rows if row.error or not row.complete]
     parts = [
-        f"{best.label} was shown to be better than {names(beaten)}" if beaten else "",
+        f"{best.label} was shown to be better than {counted(beaten, comparison)}" if beaten else "",
         f"beside {names(rivals)} chance cannot be ruled out" if rivals else "",
         f"{names(unjudged)} failed or left examples unanswered" if unjudged else "",
         flattery(best, comparison),
@@ -138,6 +139,13 @@ def points(difference: float) -> str:
     '1.2 points'
     """
     return f"{100 * difference:.1f} points"
+
+
+def counted(rows: Sequence[ComparisonRow], comparison: Comparison) -> str:
+    """Rows in words, or how many of the others they are where they are many."""
+    if len(rows) <= NAMED:
+        return names(rows)
+    return f"{len(rows)} of the other {len(comparison.rows) - 1}"
 
 
 def names(rows: Sequence[ComparisonRow]) -> str:

@@ -91,3 +91,13 @@ def test_the_flattery_of_the_best_of_many_is_told(
     ]
     found = advice(accuracy, *entries)
     assert "being the best of 8 on these examples flatters it by about" in found[1]
+
+
+def test_many_that_are_beaten_are_counted_and_few_are_named(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    weak = [entry(f"m{n}", 100 + n) for n in range(4)]
+    found = advice(accuracy, *weak, entry("few-shot", 180))
+    assert found[1].startswith("few-shot was shown to be better than 4 of the other 4")
+    found = advice(accuracy, *weak[:3], entry("few-shot", 180))
+    assert found[1].startswith("few-shot was shown to be better than m0, m1 and m2")
