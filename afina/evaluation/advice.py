@@ -145,7 +145,8 @@ def counted(rows: Sequence[ComparisonRow], comparison: Comparison) -> str:
     """Rows in words, or how many of the others they are where they are many."""
     if len(rows) <= NAMED:
         return names(rows)
-    return f"{len(rows)} of the other {len(comparison.rows) - 1}"
+    others = len(comparison.rows) - 1
+    return f"all {others} others" if len(rows) == others else f"{len(rows)} of the {others} others"
 
 
 def names(rows: Sequence[ComparisonRow]) -> str:

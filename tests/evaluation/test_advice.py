@@ -98,6 +98,8 @@ def test_many_that_are_beaten_are_counted_and_few_are_named(
 ) -> None:
     weak = [entry(f"m{n}", 100 + n) for n in range(4)]
     found = advice(accuracy, *weak, entry("few-shot", 180))
-    assert found[1].startswith("few-shot was shown to be better than 4 of the other 4")
+    assert found[1].startswith("few-shot was shown to be better than all 4 others")
+    found = advice(accuracy, *weak, entry("knn", 179), entry("few-shot", 180))
+    assert found[1].startswith("few-shot was shown to be better than 4 of the 5 others; beside knn")
     found = advice(accuracy, *weak[:3], entry("few-shot", 180))
     assert found[1].startswith("few-shot was shown to be better than m0, m1 and m2")
