@@ -213,6 +213,7 @@ def paired(
     first: Sequence[Report],
     second: Sequence[Report],
     *,
+    matched: bool = False,
     resamples: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Paired | None:
@@ -220,7 +221,9 @@ def paired(
 
     The test exchanges the two methods' answers at random examples. For a metric that is a mean
     this is flipping the signs of the per-example differences; several seeds move together. With
-    several seeds p is at least that of Welch's t over examples and seeds.
+    several seeds p is at least that of Welch's t over examples and seeds. ``matched``: both have
+    the same seeds in the same order, and a seed decides the same for both (what they learn from),
+    so that seeds are compared in pairs.
 
     Raises: MismatchError where the reports are not about the same examples.
     """
@@ -235,18 +238,22 @@ def paired(
     difference = float(plain[:split].mean() - plain[split:].mean())
     sampled = bootstrap(scores, n, len(reports), RESAMPLES, seed)
     over_examples = sampled[:split].mean(axis=0) - sampled[split:].mean(axis=0)
-    sides = (slice(split), slice(split, None))
-    own, freedom = seed_variance([(plain[side], sampled[side]) for side in sides])
+    sides = [(plain[:split], sampled[:split]), (plain[split:], sampled[split:])]
+    if matched:
+        assert 2 * split == len(reports), "seeds in pairs"
+        sides = [(plain[:split] - plain[split:], sampled[:split] - sampled[split:])]
+    own, freedom = seed_variance(sides)
     low, high = widened(difference, percentiles(over_examples), own, freedom)
     p = exchange(scores, (split, len(second)), difference, n, resamples=resamples, seed=seed)
     if len(reports) > 2:
-        p = max(p, over_few_seeds(difference, n, over_examples, (plain[:split], plain[split:])))
+        seeds = [scores_of for scores_of, _ in sides]
+        p = max(p, over_few_seeds(difference, n, over_examples, seeds))
     errors = float(over_examples.std()), math.sqrt(own)
     return Paired(difference, low, high, p, n, *errors)
 
 
 def over_few_seeds(
-    difference: float, n: int, over_examples: Floats, seeds: tuple[Floats, Floats]
+    difference: float, n: int, over_examples: Floats, seeds: Sequence[Floats]
 ) -> float:
     """The chance of a difference as large where seeds differ, by Welch's t.
 

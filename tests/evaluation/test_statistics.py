@@ -367,3 +367,22 @@ def test_bca_of_symmetric_scores_is_nearly_the_percentiles() -> None:
     own = np.concatenate([np.linspace(0, 1, 50), np.linspace(0, 1, 50)])
     means = bootstrap_means(own)
     assert bca(own, means) == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=2e-3)
+
+
+def test_seeds_that_are_matched_are_compared_in_pairs(
+    closeness: Metric, make_report: MakeReport
+) -> None:
+    def report(level: float) -> Report:
+        return make_report(closeness, [1.0] * 50, [level] * 50)
+
+    first = [report(level) for level in (0.2, 0.5, 0.8)]
+    second = [report(level - 0.01) for level in (0.21, 0.5, 0.79)]
+    apart = paired(closeness, first, second, resamples=200)
+    pairs = paired(closeness, first, second, matched=True, resamples=200)
+    assert apart is not None
+    assert pairs is not None
+    assert apart.difference == pytest.approx(pairs.difference) == pytest.approx(0.01)
+    width = 4.303 * 0.01 / 3**0.5  # differences of 0, 0.01 and 0.02
+    assert (pairs.low, pairs.high) == pytest.approx((0.01 - width, 0.01 + width), abs=1e-4)
+    assert apart.high - apart.low > 20 * (pairs.high - pairs.low)
+    assert apart.p > 0.9 > pairs.p
