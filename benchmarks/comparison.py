@@ -41,7 +41,7 @@ CASES = {
             f"benchmarks/tasks/{name}",
             ("majority", "linear-probe", *TRAINED),
             (MINILM,),
-            seeds=2,
+            seeds=1,
             sizes=(64, 0),
             settings=SHORT,
         )
