@@ -56,7 +56,7 @@ CASES = {
                 *("knn", "prompt-tuning", "prefix-tuning", "p-tuning-v2", "full-fine-tuning"),
             ),
             (DECODER,),
-            seeds=2,
+            seeds=1,
             sizes=(64, 0),
         ),
         ours=True,

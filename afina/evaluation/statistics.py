@@ -338,6 +338,8 @@ def cases_needed(found: Paired, adjusted: float) -> int | None:
     if allowed <= 0:
         return None
     more = found.n * (found.example_error**2 / allowed - 1)
+    if more < 1 and found.seed_error:  # the examples would do: it is the seeds that are few
+        return None
     return rounded_up(max(1, math.ceil(more)))
 
 

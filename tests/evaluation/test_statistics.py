@@ -369,6 +369,11 @@ def test_bca_of_symmetric_scores_is_nearly_the_percentiles() -> None:
     assert bca(own, means) == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=2e-3)
 
 
+def test_where_two_seeds_are_all_that_keeps_a_verdict_seeds_are_asked_for() -> None:
+    found = Paired(0.4, -0.1, 0.9, 0.15, 200, example_error=0.03, seed_error=0.04)
+    assert verdict(found, 0.15) == "cannot tell, more seeds needed"
+
+
 def test_seeds_that_are_matched_are_compared_in_pairs(
     closeness: Metric, make_report: MakeReport
 ) -> None:
