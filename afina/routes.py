@@ -76,8 +76,7 @@ def fitting(
 def usual_models(task: Task, methods: Sequence[str]) -> tuple[str, ...]:
     """The built-in models for methods, or for all, where no model is named."""
     target = task.signature.target.type
-    found = {usual_model(name, target): None for name in methods or METHODS}
-    return tuple(sorted(found))
+    return tuple(sorted({usual_model(name, target) for name in methods or METHODS}))
 
 
 def why_not(method: str, task: Task, models: Models, name: str, given: Mapping[str, object]) -> str:

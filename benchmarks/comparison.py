@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 HOME = HERE / ".runs" / "comparison"
 MINILM, DECODER = "builtin:minilm", "builtin:tiny-decoder"
 TRAINED = ("prompt-tuning", "p-tuning-v2")
-# Two dev scores without a gain end a training: a third of the time for what is hardly more.
+# Two dev scores without a gain end a training, where six are usual: for the time it takes here.
 SHORT = {method: {"patience": 2} for method in TRAINED}
 
 
