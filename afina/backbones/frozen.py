@@ -308,8 +308,8 @@ def _explain(name: str, error: Exception) -> str:
         str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
     )
     return (
-        f"no model could be loaded from {name!r} ({reason}); expected a built-in model such as builtin:minilm, "
-        f"a folder with config.json, tokenizer and model.safetensors, or a Hub name; {hint}"
+        f"no model could be loaded from {name!r} ({reason}); expected builtin:minilm or another "
+        f"built-in model, a folder with config.json, tokenizer and model.safetensors, or a Hub name; {hint}"
     )
 
 
