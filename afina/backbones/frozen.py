@@ -309,7 +309,8 @@ def _explain(name: str, error: Exception) -> str:
     )
     return (
         f"no model could be loaded from {name!r} ({reason}); expected builtin:minilm or another "
-        f"built-in model, a folder with config.json, tokenizer and model.safetensors, or a Hub name; {hint}"
+        "built-in model, a folder with config.json, tokenizer and model.safetensors, or a Hub "
+        f"name; {hint}"
     )
 
 
