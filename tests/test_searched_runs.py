@@ -204,10 +204,10 @@ def test_a_search_tells_its_board_where_there_is_one(here: Path) -> None:
     boards, notes = list[Board](), list[str]()
     models = Models(given={"m": ScriptedLM(mood, name="m")})
     order = Order("mood", "random-search", "m", 0, {"calls": 80})
-    for home, board in (("one", boards.append), ("two", None)):
-        watch = Watch(note=notes.append, board=board)
-        keep_run(Store(here / home), order, "r", models=models, watch=watch)
-        assert bool(boards) != bool(notes) or home == "two"
+    watch = Watch(note=notes.append, board=boards.append)
+    keep_run(Store(here / "drawn"), order, "r", models=models, watch=watch)
+    assert notes == []
+    keep_run(Store(here / "told"), order, "r", models=models, watch=Watch(note=notes.append))
     last = boards[-1]
     assert last.calls <= last.most == 80
     assert last.tokens > 0

@@ -16,6 +16,7 @@ from afina.lm.journal import Journal
 
 Begin = Callable[..., subprocess.Popen[str]]
 PROCESS = Path(__file__).parent / "journal_process.py"
+UNSENT = 8 - 1  # calls of a process at its death, but for the one that killed it
 
 
 @pytest.fixture
@@ -62,7 +63,10 @@ def fetches(folder: Path) -> Counter[str]:
 def test_eight_processes_four_of_them_killed_pay_for_each_key_once(
     tmp_path: Path, begin: Begin, operations: int, keys: int
 ) -> None:
-    """A killed process takes along at most its eight calls under way, which are made again."""
+    """A killed process takes along at most its eight calls under way, which are made again.
+
+    Those of them that it had reserved and not yet sent are spent too, since nobody can tell.
+    """
     each = {"operations": operations, "keys": keys}
     doomed = [begin(seed, **each, dies=True) for seed in range(4)]
     others = [begin(seed, **each) for seed in range(4, 8)]
@@ -75,7 +79,7 @@ def test_eight_processes_four_of_them_killed_pay_for_each_key_once(
     assert counts.total() - len(counts) <= 4 * 8
     journal = Journal(tmp_path / "journal.sqlite")
     (line,) = journal.account()
-    assert line.calls == counts.total()
+    assert 0 <= line.calls - counts.total() <= 4 * UNSENT
     assert line.calls - line.kept == line.lost >= 4
     assert line.under_way == 0
     assert journal.entries("r")[-1].settled.calls == line.calls
@@ -102,7 +106,7 @@ def test_a_budget_holds_in_all_processes_and_outlives_the_killed(
     (line,) = journal.account()
     assert line.cost == pytest.approx(entries[-1].settled.dollars)
     assert line.lost == sum(each.event == "lost" for each in entries) >= 2
-    assert line.calls == fetches(tmp_path).total()
+    assert 0 <= line.calls - fetches(tmp_path).total() <= 2 * UNSENT
     journal.close()
 
 
@@ -120,5 +124,6 @@ def test_what_a_killed_process_held_is_spent_and_is_asked_anew(
     counts = fetches(tmp_path)
     assert counts["10009"] == 2
     assert after.kept == len(counts)
-    assert after.lost == line.lost == counts.total() - len(counts)
+    assert after.lost == line.lost
+    assert 0 <= line.lost - (counts.total() - len(counts)) <= UNSENT
     journal.close()

@@ -11,7 +11,7 @@ from tests.recipes.test_pretrain import SMALL, TINY, counting_stock
 
 
 class Mortal(pretrain.Session):
-    """Kills its process within a step, when the weights are half changed."""
+    """Kills its process when a step has changed the weights and nothing of it is kept yet."""
 
     def step(self, place: pretrain.Place) -> Any:
         found = super().step(place)
