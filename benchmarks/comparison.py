@@ -22,7 +22,7 @@ from afina.training.watch import Watch
 HERE = Path(__file__).parent
 HOME = HERE / ".runs" / "comparison"
 MINILM, DECODER = "builtin:minilm", "builtin:tiny-decoder"
-TRAINED = ("prompt-tuning", "p-tuning-v2")
+TRAINED = ("prompt-tuning", "prefix-tuning", "p-tuning-v2")
 # Two dev scores without a gain end a training, where six are usual: for the time it takes here.
 SHORT = {method: {"patience": 2} for method in TRAINED}
 
@@ -41,7 +41,7 @@ CASES = {
             f"benchmarks/tasks/{name}",
             ("majority", "linear-probe", *TRAINED),
             (MINILM,),
-            seeds=1,
+            seeds=3,
             sizes=(64, 0),
             settings=SHORT,
         )
@@ -56,7 +56,7 @@ CASES = {
                 *("knn", "prompt-tuning", "prefix-tuning", "p-tuning-v2", "full-fine-tuning"),
             ),
             (DECODER,),
-            seeds=1,
+            seeds=3,
             sizes=(64, 0),
         ),
         ours=True,

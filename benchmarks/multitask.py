@@ -11,7 +11,6 @@ import itertools
 import json
 import random
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,22 +36,9 @@ from afina.training.watch import Progress, Watch
 from benchmarks.machine import machine
 
 HERE = Path(__file__).parent
-SOURCES = ("clinc150", "snips", "subj", "uci_sentiment")
-TARGETS = ("banking77", "mr")
 STARTS = ("linear probe", "single-task start", "transferred start")
 POOL = 256  # dev rows set aside to choose by; the rest are scored
 PACKAGES = ("afina", "torch", "transformers")
-NOTE = (
-    f"Sources: {', '.join(SOURCES)}, at most 1,500 rows each; builtin:minilm. The shared prompt is "
-    "trained once, with seed 0. A target has as many examples as the table says, drawn by the seed "
-    "with the labels in turn, and as many dev rows to choose by (the stopping point, the head); "
-    "dev rows that no run chooses by are scored. All have the default settings of their methods; "
-    "the seed moves the draw, the order and the vocabulary start. Differences have 95 % "
-    "intervals over scored rows and seeds, which are compared in pairs, since a seed draws the "
-    "same examples for both starts; verdicts are adjusted for their number (Holm). Of all cells "
-    "together: the mean difference, over seeds by Student's t, over rows as if those of a target "
-    "erred alike at every size. The sealed tests were not opened."
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +46,9 @@ class Plan:
     """How much is done."""
 
     folder: Path
-    table: Path
+    model: str = "builtin:minilm"
+    sources: tuple[str, ...] = ("clinc150", "snips", "subj", "uci_sentiment")
+    targets: tuple[str, ...] = ("banking77", "mr")
     sizes: tuple[int, ...] = (16, 64, 256)
     seeds: int = 5
     rows: int | None = 1500  # train and dev rows of a source at most; None: all
@@ -69,10 +57,9 @@ class Plan:
     scored: int | None = None  # dev rows scored; None: all but the pool
 
 
-WHOLE = Plan(HERE / ".runs" / "multitask", HERE / "multitask.md")
+WHOLE = Plan(HERE / ".runs" / "multitask")
 QUICK = Plan(
     HERE / ".runs" / "multitask-quick",
-    HERE / ".runs" / "multitask-quick" / "multitask.md",
     sizes=(16,),
     seeds=2,
     rows=64,
@@ -242,7 +229,7 @@ def overlap(sources: Sequence[Task], plan: Plan) -> str:
     known = {text(example) for task in sources for example in task.train}
     counts = [
         f"{sum(text(row) in known for row in scored_rows(load(name), plan))} of {name}"
-        for name in TARGETS
+        for name in plan.targets
     ]
     return f"Scored texts that stand in a source's train: {', '.join(counts)}."
 
@@ -282,13 +269,27 @@ def told(said: str) -> str:
     return {"A better": "transferred better", "B better": "single better"}.get(said, said)
 
 
-def main(arguments: list[str]) -> None:
-    """Train the shared prompt and every cell that is not kept yet, and write the table."""
-    plan = QUICK if "--quick" in arguments else WHOLE
-    # scikit-learn's doubt about few rows of many classes, which is what is asked here
-    warnings.filterwarnings("ignore", message="The number of unique classes")
-    backbone = load_backbone("builtin:minilm")
-    sources = [source(name, plan) for name in SOURCES]
+def note(plan: Plan) -> str:
+    """How a plan's tables were made."""
+    rows = "all rows" if plan.rows is None else f"at most {plan.rows:,} rows each"
+    return (
+        f"Sources: {', '.join(plan.sources)}, {rows}; {plan.model}. The shared prompt is trained "
+        "once, with seed 0. A target has as many examples as the table says, drawn by the seed "
+        "with the labels in turn, and as many dev rows to choose by (the stopping point, the "
+        "head); dev rows that no run chooses by are scored. All have the default settings of "
+        "their methods; the seed moves the draw, the order and the vocabulary start. Differences "
+        "have 95 % intervals over scored rows and seeds, which are compared in pairs, since a "
+        "seed draws the same examples for both starts; verdicts are adjusted for their number "
+        "(Holm). Of all cells together: the mean difference, over seeds by Student's t, over rows "
+        "as if those of a target erred alike at every size. The sealed tests were "
+        "not opened."
+    )
+
+
+def tables(plan: Plan) -> list[str]:
+    """Train the shared prompt and every cell that is not kept yet; all there is to say of them."""
+    backbone = load_backbone(plan.model)
+    sources = [source(name, plan) for name in plan.sources]
     shared = train_shared(
         sources,
         backbone,
@@ -296,18 +297,25 @@ def main(arguments: list[str]) -> None:
         keepers=lambda stage: keeper(plan.folder / stage, backbone),
         watch=show("sources"),
     )
-    cells = [(target, size) for target in TARGETS for size in plan.sizes]
+    cells = [(target, size) for target in plan.targets for size in plan.sizes]
     found = [compared(target, size, plan, shared, backbone) for target, size in cells]
-    parts = [
-        "# Multitask prompt tuning where examples are few",
-        machine(PACKAGES),
-        NOTE,
+    return [
+        note(plan),
         overlap(sources, plan),
         "\n".join(target_table(cells, found)),
         all_cells(cells, found),
         "\n".join(source_table(shared)),
     ]
-    plan.table.write_text("\n\n".join(parts) + "\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Make what is not kept yet, and write the table."""
+    title = "# Multitask prompt tuning where examples are few"
+    quick = "--quick" in arguments
+    plan = QUICK if quick else WHOLE
+    parts = [title, machine(PACKAGES), *tables(plan)]
+    folder = plan.folder if quick else HERE
+    (folder / "multitask.md").write_text("\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":

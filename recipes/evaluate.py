@@ -1,7 +1,7 @@
-"""What the built-in models can do: ``python -m recipes.evaluate prompts|text|soft [MODEL ...]``.
+"""What the built-in models can do: ``python -m recipes.evaluate prompts|text|soft|transfer``.
 
-Each part writes its tables into docs/builtin.md, between the marks of that part. ``soft`` goes on
-where it was stopped.
+Each part writes its tables into docs/builtin.md, between the marks of that part; behind a part may
+stand the models it is for. ``soft`` and ``transfer`` go on where they were stopped.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from afina.backbones.builtin.folder import TINY
 from afina.backbones.frozen import load_frozen
 from afina.backbones.local_lm import LocalLM
 from afina.evaluation.compare import Comparison
-from benchmarks import soft_methods
+from benchmarks import multitask, soft_methods
 from benchmarks.machine import machine
 from benchmarks.real_data import HERE as BENCHMARKS
 from benchmarks.real_data import PACKAGES, SHARED, STORIES, row_line, verdict_line
@@ -25,7 +25,7 @@ CARD = Path(__file__).parent.parent / "docs" / "builtin.md"
 WRITERS = ("tiny-decoder", "tiny-seq2seq")
 CHARACTERS = 200_000  # of each book
 WINDOWS = (256, 512)  # tokens that are read from one start
-SOFT = {"uci_sentiment": (400, 200)}  # rows of train and of dev
+SOFT = {"uci_sentiment": (400, 200), "snips": (400, 200)}  # rows of train and of dev
 EPOCHS = 8
 
 
@@ -86,6 +86,19 @@ def soft(model: str) -> str:
     return "\n".join(lines)
 
 
+def transfer(model: str) -> str:
+    """A prompt learned on held-out tasks as another's start, against one from nothing."""
+    plan = multitask.Plan(
+        multitask.HERE / ".runs" / f"multitask-{model}",
+        model=f"builtin:{model}",
+        sources=("snips", "uci_sentiment"),
+        targets=("subj",),
+        sizes=(16, 64),
+        rows=800,
+    )
+    return "\n\n".join([f"### builtin:{model}: a transferred start", *multitask.tables(plan)])
+
+
 def put(part: str, table: str, card: Path = CARD) -> None:
     """Write a part's table into the card, in the place of what stood there.
 
@@ -101,7 +114,7 @@ def put(part: str, table: str, card: Path = CARD) -> None:
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["prompts", "text", "soft"])
+    parser.add_argument("part", choices=["prompts", "text", "soft", "transfer"])
     parser.add_argument("models", nargs="*", metavar="MODEL", help="tiny-decoder and so on")
     told = parser.parse_args()
     match told.part:
@@ -113,6 +126,9 @@ def main() -> None:
         case "soft":
             for model in told.models or TINY:
                 put(f"soft {model}", soft(model))
+        case "transfer":
+            for model in told.models or TINY:
+                put(f"transfer {model}", transfer(model))
 
 
 if __name__ == "__main__":

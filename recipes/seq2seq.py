@@ -1,6 +1,7 @@
-"""The encoder-decoder: T5's layers; it learns left-out spans of text, and answers to talks.
+"""The encoder-decoder: T5's layers; it learns to go on with a text, and answers in talks.
 
-Span corruption: Raffel et al. 2020, https://arxiv.org/abs/1910.10683.
+A text's beginning is read and its rest is written: Raffel et al. 2020, the prefix language model
+of https://arxiv.org/abs/1910.10683; it tells more a step than the few words of left-out spans.
 """
 
 from typing import Any
@@ -13,11 +14,10 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock
-from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, GAPS, PAD, SIZE
+from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE
 
-LEFT_OUT = 0.15  # of a text's tokens
-SPAN = 3  # tokens of a span, on average
-SPREAD = 0.5  # of the tables' numbers at the start; with 0.05 the tied head learns too slowly
+OPEN = 0.5  # of a conversation's answers before the last, left out
+SPREAD = 0.02  # of the tables' numbers at the start
 
 Pair = tuple[Ids, Ids]  # what is read, what is written
 
@@ -34,52 +34,58 @@ def made(size: Size) -> T5ForConditionalGeneration:
         num_heads=size.heads,
         dropout_rate=0.0,
         feed_forward_proj="gated-gelu",
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,  # T5 shrinks what a tied head reads, which then learns slowly
         pad_token_id=PAD,
         eos_token_id=END,
         decoder_start_token_id=PAD,
     )
     model = T5ForConditionalGeneration._from_config(config, attn_implementation="sdpa")
-    torch.nn.init.normal_(model.shared.weight, std=SPREAD)
+    for table in (model.shared, model.lm_head):
+        torch.nn.init.normal_(table.weight, std=SPREAD)
     return model
 
 
 def losses(
     model: Any, stock: Stock, draw: np.random.Generator, portion: Portion
 ) -> dict[str, Tensor]:
-    """The mean loss of left-out spans, and that of answers."""
+    """The mean loss of the texts' rests, and that of answers."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)[:, 1:]
-    rows = portion.talk_rows * portion.talk_places // portion.text_places
+    count = 2 * portion.talk_rows * portion.talk_places // portion.text_places
+    talks = sorted((asked(stock, draw) for _ in range(count)), key=lambda pair: len(pair[0]))
+    halves = [talks[: count // 2], talks[count // 2 :]]  # short ones need no padding to long ones
     return {
-        "text": loss_of(model, [corrupted(row, draw) for row in text]),
-        "talks": loss_of(model, [asked(stock, draw) for _ in range(rows)]),
+        "text": loss_of(model, [parted(row, draw) for row in text]),
+        "talks": torch.stack([loss_of(model, half) for half in halves]).mean(),
     }
 
 
-def corrupted(text: Ids, draw: np.random.Generator) -> Pair:
-    """A text with gaps for spans, and the spans behind their gaps."""
-    count = min(GAPS, max(1, round(len(text) * LEFT_OUT / SPAN)))
-    starts = np.sort(draw.choice(len(text) // (2 * SPAN) - 1, count, replace=False)) * 2 * SPAN
-    read: list[int] = []
-    written: list[int] = []
-    done = 0
-    for gap, start in enumerate(starts, FIRST_GAP):
-        start += int(draw.integers(SPAN))
-        end = start + int(draw.integers(1, 2 * SPAN - 1))
-        read += [*text[done:start], gap]
-        written += [gap, *text[start:end]]
-        done = end
-    return np.array([*read, *text[done:], END]), np.array([*written, END])
+def parted(text: Ids, draw: np.random.Generator) -> Pair:
+    """A text's beginning, between a quarter and three quarters of it, and its rest."""
+    cut = int(draw.integers(len(text) // 4, 3 * len(text) // 4))
+    return np.array([*text[:cut], END]), np.array([*text[cut:], END])
 
 
 def asked(stock: Stock, draw: np.random.Generator) -> Pair:
-    """A conversation up to one of its answers, and that answer."""
+    """A conversation up to one of its answers without it and some before, and these answers.
+
+    Each but the first left out has a mark of its own, in its place and before it. So a row tells
+    of several answers, and with one left out it is as the model is asked later.
+    """
     talk = stock.talk(int(draw.integers(stock.first, stock.end)))[1:]
-    begins = np.flatnonzero(talk == ASSISTANT)
-    which = len(begins) - 1 if draw.random() < 0.5 else int(draw.integers(len(begins)))
-    begin = int(begins[which]) + 1
-    end = begin + int(np.flatnonzero(talk[begin:] == END)[0]) + 1
-    return np.array([*talk[:begin], END]), talk[begin:end]
+    begins = np.flatnonzero(talk == ASSISTANT) + 1
+    last = len(begins) if draw.random() < 0.5 else int(draw.integers(len(begins))) + 1
+    opened = draw.random(last) < OPEN
+    opened[-1] = True
+    read: list[int] = []
+    written: list[int] = []
+    done = 0
+    for number, begin in enumerate(begins[:last][opened]):
+        end = begin + int(np.flatnonzero(talk[begin:] == END)[0]) + 1
+        mark = [FIRST_GAP + number] if number else []
+        read += [*talk[done:begin], *mark]
+        written += [*mark, *talk[begin:end]]
+        done = end
+    return np.array([*read, END]), np.array(written)
 
 
 def loss_of(model: Any, pairs: list[Pair]) -> Tensor:
@@ -95,9 +101,7 @@ def loss_of(model: Any, pairs: list[Pair]) -> Tensor:
         use_cache=False,
     )[0]
     wanted = written != PAD
-    scale = model.config.d_model**-0.5  # as the tied head has it
-    logits = model.lm_head(found[wanted] * scale)
-    return F.cross_entropy(logits.float(), written[wanted])
+    return F.cross_entropy(model.lm_head(found[wanted]).float(), written[wanted])
 
 
 def padded(rows: list[Ids]) -> Tensor:

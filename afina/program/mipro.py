@@ -3,9 +3,10 @@
 Opsahl-Ong et al. 2024, "Optimizing instructions and demonstrations for multi-stage language model
 programs", https://arxiv.org/abs/2406.11695: sets of examples out of traces, instructions grounded
 in a summary of the data, the program and examples, and a tree-structured Parzen estimator (Bergstra
-et al. 2011; optuna's) over which of them each prompt takes. We differ: the summary is written from
-several hands of rows and merged, an estimator's trial never pays for a pair it has seen, and what
-it thinks best is scored on as many more rows as the calls allow.
+et al. 2011; optuna's) over which of them each prompt takes. We differ: several hands of rows are
+summed up, each by a writer of its own, and each instruction is written from all of that in another
+order, so that one writer's fault is not in every instruction; an estimator's trial never pays for a
+pair it has seen, and what it thinks best is scored on as many more rows as the calls allow.
 """
 
 import random
@@ -19,7 +20,7 @@ from afina.program.found import Found
 from afina.program.gathering import drawn_sets, good_marks, mixed
 from afina.program.mipro_settings import USUAL, MiproSettings
 from afina.program.program import Program
-from afina.program.proposals import GROUNDED, HINTS, MERGE, SUMMARY
+from afina.program.proposals import GROUNDED, HINTS, SUMMARY
 from afina.program.proposing import instructed, labelled, propose, showing, step_of, wanted_cases
 from afina.program.random_search import finish
 from afina.program.search import BY_ITSELF, Means, Search
@@ -93,11 +94,7 @@ class Joint:
         rows = rows[: 2 * HAND] if marks else rows
         dealt = [rows[start : start + HAND] for start in range(0, len(rows), HAND)]
         asked = [{"step": step, "cases": told(given, name, hand, marks)} for hand in dealt]
-        found = [text for text in propose(self.search, SUMMARY, asked) if text]
-        if len(found) > 1:
-            parts = {"step": step, "instructions": "\n\n".join(found)}
-            found = [text for text in propose(self.search, MERGE, [parts]) if text] or found
-        summary = found[0] if found else "nothing"
+        found = [text for text in propose(self.search, SUMMARY, asked) if text] or ["nothing"]
         flow = "\n".join(
             f"{each}: {step_of(other.signature)}" for each, other in given.program.prompts.items()
         )
@@ -105,7 +102,7 @@ class Joint:
             {
                 "step": step,
                 "program": flow,
-                "summary": summary,
+                "summary": "\n\n".join(self.order.sample(found, len(found))),
                 "current": prompt.signature.instruction,
                 "cases": self.some(name, number),
                 "hint": HINTS[number % len(HINTS)],

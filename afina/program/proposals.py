@@ -66,7 +66,7 @@ GROUNDED = prompt(
     {
         "step": STEP,
         "program": "the steps of the whole program, in order",
-        "summary": "what is known of the data",
+        "summary": "what readers of parts of the data found; where they differ, follow the most",
         "current": CURRENT,
         "cases": "rows with outputs that were right",
         "hint": "how the instruction should be worded",

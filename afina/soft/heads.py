@@ -1,5 +1,7 @@
 """A classification head on frozen features, and its start from a linear probe."""
 
+import warnings
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -30,7 +32,10 @@ def fit_probe(
     mean = features.mean(dim=0)
     scale = features.std(dim=0).clamp(min=1e-6)
     fitted = LogisticRegression(C=strength, max_iter=300)
-    fitted.fit(((features - mean) / scale).numpy(), labels.numpy())
+    with warnings.catch_warnings():
+        # few rows of many classes are no regression problem, whatever scikit-learn says of them
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        fitted.fit(((features - mean) / scale).numpy(), labels.numpy())
     rows = torch.from_numpy(np.asarray(fitted.coef_)).float()
     offsets = torch.from_numpy(np.asarray(fitted.intercept_)).float()
     if len(rows) == 1:

@@ -1,5 +1,7 @@
 """The losses that are trained on, beside what transformers computes from the same rows."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
@@ -43,20 +45,49 @@ def test_an_encoder_decoders_loss_is_that_of_its_own_head() -> None:
     assert both.item() == pytest.approx(sum(losses).item() / 6, abs=1e-5)
 
 
-def test_spans_put_back_into_their_gaps_give_the_text() -> None:
+def test_a_texts_parts_together_are_the_text() -> None:
     text = np.arange(100, 355, dtype=np.uint16)
     for seed in range(20):
-        read, written = seq2seq.corrupted(text, np.random.default_rng(seed))
-        spans: dict[int, list[int]] = {}
-        for each in written[:-1]:
-            if each < 100:
-                spans[int(each)] = []
-            else:
-                spans[max(spans)].append(int(each))
-        whole = [x for each in read[:-1] for x in spans.get(int(each), [int(each)])]
-        assert whole == text.tolist()
-        assert min(spans) == FIRST_GAP
+        read, written = seq2seq.parted(text, np.random.default_rng(seed))
+        assert [*read[:-1], *written[:-1]] == text.tolist()
         assert read[-1] == written[-1] == END
+        assert 60 < len(written) < 200
+
+
+def test_answers_put_back_into_their_places_give_the_talk() -> None:
+    """Each but the first behind its mark, and the last answer of what is read is never there."""
+    turns = [[USER, 50 + n, ASSISTANT, *[60 + n] * (n % 3 + 1), END] for n in range(6)]
+    talk = [START, *chain.from_iterable(turns)]
+    whole = np.array(talk, dtype=np.uint16)
+    stock = Stock(whole, whole, whole, np.array([0, len(talk)]), last=0)
+    counts = set()
+    for seed in range(40):
+        read, written = (list(each) for each in seq2seq.asked(stock, np.random.default_rng(seed)))
+        answers = parted_at(written, END)
+        counts.add(len(answers))
+        begun, rest = [], read[:-1]
+        for number, answer in enumerate(answers):
+            mark = FIRST_GAP + number if number else None
+            place = open_place(rest) if mark is None else rest.index(mark)
+            assert (answer[0] == mark) == bool(number)
+            begun += [*rest[:place], *answer[bool(number) :]]
+            rest = rest[place + bool(number) :]
+        assert rest == []
+        assert begun == talk[1 : len(begun) + 1]
+    assert counts == {1, 2, 3, 4, 5, 6}
+
+
+def parted_at(ids: list[int], end: int) -> list[list[int]]:
+    """Parts that end with a token each."""
+    ends = [place + 1 for place, each in enumerate(ids) if each == end]
+    assert ends[-1] == len(ids)
+    return [ids[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def open_place(ids: list[int]) -> int:
+    """Where the first answer lacks: behind an assistant's mark, and a user's mark or nothing."""
+    places = [place + 1 for place, each in enumerate(ids) if each == ASSISTANT]
+    return next(place for place in places if ids[place : place + 1] in ([], [USER]))
 
 
 def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:

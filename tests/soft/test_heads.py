@@ -66,6 +66,13 @@ def test_a_feature_that_never_changes_is_no_trouble() -> None:
     assert not bool(head.weight[:, 4].any())
 
 
+def test_few_rows_of_many_classes_are_fitted_without_a_warning() -> None:
+    """scikit-learn takes them for a regression problem and says so; a warning fails a test here."""
+    features, labels = clusters(20, rows=30)
+    head = fit_probe(features, labels, classes=20, strength=1.0)
+    assert float((head(features).argmax(dim=-1) == labels).float().mean()) > 0.9
+
+
 def test_a_head_owns_its_numbers() -> None:
     """Broken by sharing memory with what it was made from."""
     weight, bias = torch.ones(2, 3), torch.zeros(2)
