@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 DECAY = 0.1
+# T5 does not divide its scores by the root of a head's width; its queries' steps are, in its
+# place, or each place soon looks at one other alone. It knows of distance by a table of biases
+# alone, which are scores and have to grow to several units: their steps are larger (docs/log.md).
+T5_QUERY = "Attention.q.weight"
+T5_DISTANCE = "relative_attention_bias.weight"
+FAST = 20
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,27 @@ class Optimisers:
         names = {weight: name for name, weight in model.named_parameters()}
         tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
         inner = [each for each in names if each.ndim == 2 and each not in tables]
-        others = [each for each in names if each.ndim != 2 or each in tables]
+        queries = [each for each in inner if names[each].endswith(T5_QUERY)]
+        distances = [each for each in names if names[each].endswith(T5_DISTANCE)]
+        apart = {*queries, *distances}
         betas = (0.9, 0.98)
-        if muon:
-            first: Optimizer = Muon(inner, rate, DECAY, adjust_lr_fn="match_rms_adamw")
-        else:
-            first = AdamW(inner, rate, betas, weight_decay=DECAY)
-        return cls((first, AdamW(others, rate, betas, weight_decay=0.0)), (rate, rate), names)
+
+        def matrices(own: list[Tensor], rate: float) -> Optimizer:
+            if muon:
+                return Muon(own, rate, DECAY, adjust_lr_fn="match_rms_adamw")
+            return AdamW(own, rate, betas, weight_decay=DECAY)
+
+        def others(own: list[Tensor], rate: float) -> Optimizer:
+            return AdamW(own, rate, betas, weight_decay=0.0)
+
+        found = [
+            (matrices([each for each in inner if each not in apart], rate), rate),
+            (others([each for each in names if each not in {*inner, *apart}], rate), rate),
+        ]
+        if apart:
+            slow, fast = rate / model.config.d_kv**0.5, rate * FAST
+            found += [(matrices(queries, slow), slow), (others(distances, fast), fast)]
+        return cls(tuple(part for part, _ in found), tuple(own for _, own in found), names)
 
     def step(self, share: float) -> None:
         """One step at a share of the highest rates; gradients are cleared."""

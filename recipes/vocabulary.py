@@ -13,7 +13,7 @@ from afina.lm.request import Message
 
 SIZE = 4096
 PAD, START, END, MASK, SYSTEM, USER, ASSISTANT = range(7)
-GAPS = 32  # stand for left-out spans in an encoder-decoder's training
+GAPS = 32  # stand for left-out answers in an encoder-decoder's training
 FIRST_GAP = 7
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 SPECIALS = [

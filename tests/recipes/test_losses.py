@@ -95,7 +95,7 @@ def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:
     rows = np.array([[START, 50, 51, 52, END, PAD]], dtype=np.uint16)
     shares = np.array([[1.0, 0.0, 1.0, 0.0, 1.0, 1.0]])
     seen = {
-        round(encoder.loss_of(model, rows, np.random.default_rng(seed), shares).item(), 4)
+        round(encoder.loss_of(model, rows, shares, np.random.default_rng(seed)).item(), 4)
         for seed in range(40)
     }
     ids = torch.tensor([[START, 50, MASK, 52, END]])
@@ -110,6 +110,10 @@ def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:
 def test_a_talk_reaches_an_encoder_without_marks_and_its_answers_are_known() -> None:
     talk = [START, USER, 50, ASSISTANT, 60, END]
     stock = Stock(np.zeros(1), np.zeros(1), np.array(talk * 2), np.array([0, 6, 12]), last=0)
-    rows, answered = encoder.plain_talks(stock, np.random.default_rng(0), 1, 8)
-    assert rows.tolist() == [[START, 50, 60, END, PAD, PAD, PAD, PAD]]
-    assert rows[answered].tolist() == [60]
+    talks = [encoder.plain_talk(stock, np.random.default_rng(0), places) for places in (8, 3)]
+    rows, shares = encoder.padded(talks)
+    assert rows.tolist() == [[START, 50, 60, END], [START, 50, END, PAD]]
+    assert shares.tolist() == [
+        [0.0, encoder.ASKED, encoder.ANSWERED, 0.0],
+        [0.0, encoder.ASKED, 0.0, 0.0],
+    ]

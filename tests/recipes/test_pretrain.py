@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from recipes import portion, pretrain, schedule
+from recipes import portion, pretrain, schedule, seq2seq
+from recipes.optimiser import Optimisers
 from recipes.pretrain import MODELS, Plan
 from recipes.stock import Stock
 from recipes.vocabulary import ASSISTANT, END, SIZE, START, USER
@@ -94,3 +95,22 @@ def test_another_plan_or_other_data_do_not_go_on_from_a_run(tmp_path: Path) -> N
         pretrain.pretrain(plan, replace(counting_stock(), digest="other"), tmp_path, steps=2)
     with pytest.raises(SystemExit, match="run of another plan"):
         trained(Plan("decoder", "tiny", seed=1, portion=SMALL), tmp_path, 2)
+
+
+def test_t5s_queries_move_by_less_as_it_does_not_divide_their_scores() -> None:
+    model = seq2seq.made(TINY)
+    optimisers = Optimisers.of(model, rate=1e-2, muon=True)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    for weight in model.parameters():
+        weight.grad = torch.randn_like(weight)
+    optimisers.step(1.0)
+    moved = {
+        name: (weight.detach() - before[name]).square().mean().sqrt().item()
+        for name, weight in model.named_parameters()
+        if ".q.weight" in name or ".k.weight" in name
+    }
+    ratios = [
+        moved[name.replace(".k.", ".q.")] / each for name, each in moved.items() if ".k." in name
+    ]
+    assert len(ratios) == len(moved) // 2
+    assert ratios == pytest.approx([model.config.d_kv**-0.5] * len(ratios), rel=0.1)
