@@ -1,118 +1,17 @@
-"""What a person sees, the same facts as JSON, and how a signal ends the work."""
+"""How a signal ends the work, and what a terminal shows of a search under way."""
 
-import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from rich.console import Console, RenderableType
 
 from afina.console import PATIENCE_SECONDS, LiveBoard, Stopper, stoppable, watching
 from afina.errors import Interrupted
-from afina.evaluation.report import Report
-from afina.prediction_text import prediction_json, prediction_text
-from afina.run_table import run_table, runs_table, score_text, sparkline
-from afina.solver import Prediction, Span, Usage
-from afina.store.run import Run
-from afina.task.check import TaskCheck
-from afina.task.rows import Rejection
-from afina.task.signature import Signature
-from afina.task_table import task_json, task_text
 from afina.training.watch import Board, Progress, Tried
-
-NAME = "a-task-of-a-long-name-prompt-tuning-2901b13d-s0"
-RUN = Run(NAME, "tasks/mood/", "d", "prompt-tuning", "builtin:minilm", 0, status="done")
-REPORT = Report(
-    *("accuracy", "dev", "label", 0.5, 0.25, 0.75, 10, 1, 2.0, Usage(10, 20, 0.5), 1.5, 2.5, ()),
-    openings=1,
-)
-
-
-def drawn(thing: RenderableType, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(thing)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-@pytest.mark.parametrize("width", [80, 100, 200])
-def test_a_runs_name_is_never_cut(width: int) -> None:
-    text = drawn(runs_table([RUN]), width)
-    assert NAME in text
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= width
-
-
-def test_no_runs_are_told_with_the_command_that_makes_one() -> None:
-    assert drawn(runs_table([])) == "no runs yet; make one with: afina tune TASK\n"
-
-
-def test_a_score_comes_with_its_n_its_interval_and_its_cost() -> None:
-    text = drawn(score_text(RUN, REPORT))
-    assert "prompt-tuning on builtin:minilm, seed 0: accuracy on dev" in text
-    assert "0.5000 [0.2500, 0.7500], n = 10" in text
-    assert "1 missing, p50 1.5 ms, p95 2.5 ms a request" in text
-    assert "the sealed test has been opened once" in text
-
-
-def test_a_run_in_full_tells_what_it_remembers() -> None:
-    facts = {
-        "reports": [REPORT],
-        "openings": 3,
-        "losses": [2.0, 1.0],
-        "scores": [[0, 0.5], [2, 0.75]],
-        "best_step": 2,
-        "strength": 0.03,
-    }
-    text = drawn(run_table(RUN, facts))
-    for part in ("defaults", "▁", "2.000 → 1.000", "best at step 2", "strength", "0.03"):
-        assert part in text, part
-    assert text.endswith("the sealed test has been opened 3 times\n")
-
-
-def test_a_prediction_is_a_line_for_people_and_an_object_for_machines() -> None:
-    inputs = {"review": "good\n\tfilm", "stars": 0}
-    found = Prediction({"label": "a b", "spans": [Span(0, 1, "X")]}, {"p": 1}, Usage(1, 7), 0.25)
-    assert prediction_text(inputs, found) == 'a b, [[0, 1, "X"]]\tgood film, 0'
-    assert prediction_json(inputs, found) == {
-        "inputs": inputs,
-        "outputs": found.outputs,
-        "evidence": {"p": 1},
-        "tokens": 7,
-        "seconds": 0.25,
-        "cost": 0.0,
-    }
-    missing = Prediction(None, reason="timeout")
-    assert prediction_text({"x": "a"}, missing) == "(missing: timeout)\ta"
-    assert prediction_json({"x": "a"}, missing)["outputs"] is None
-
-
-def test_a_check_lists_twenty_of_a_kind_and_json_lists_all() -> None:
-    rejected = tuple(Rejection(Path("rows.csv"), line, "odd") for line in range(2, 40))
-    none: dict[str, int] = {}
-    found = TaskCheck(
-        *("mood", Signature.parse("a -> b"), "exact_match", {"train": 3}, {}, rejected, ()),
-        *("refuse", none, ("no dev",), ("few rows",)),
-    )
-    text = drawn(task_text(found))
-    assert text.count("  rejected: rows.csv:") == 20
-    assert "… and 18 more rejected; --json lists all" in text
-    assert "  fault: no dev\n  warning: few rows\n" in text
-    assert text.endswith("not ready: mend 38 rejected rows and 1 faults, listed above\n")
-    assert len(task_json(found)["rejected"]) == 38  # type: ignore[arg-type]
-
-
-def test_a_curve_is_a_line_of_blocks() -> None:
-    assert sparkline([1.0]) == sparkline([1.0] * 3)[:1] == "▁"
-    assert len(sparkline(range(1000))) == 40
-    assert sparkline([3, 2, 1, 0]) == "█▅▃▁"
-
-
-# signals
+from tests.drawing import drawn
 
 
 def signalled(number: signal.Signals, *, asks: bool) -> None:

@@ -1,14 +1,13 @@
 """What is shown of a soft prompt: words as they are, numbers for machines, and the warning."""
 
-import io
 import json
 
 import pytest
-from rich.console import Console, RenderableType
 
 from afina.errors import ModelError
 from afina.portrait_table import NO_EXPLANATION, prompt_json, prompt_table
 from afina.soft.portrait import NearWord, Place, Portrait, Site
+from tests.drawing import drawn
 
 WORDED = Portrait(
     (
@@ -19,13 +18,6 @@ WORDED = Portrait(
     ((1.0, 0.75), (0.75, 1.0)),
 )
 DEEP = Portrait((Place(3.0), Place(4.0)), (Site(1.5, 2.5), Site(0.5, 0.25)), WORDED.similarity)
-
-
-def drawn(thing: RenderableType, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    console.print(thing)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
 
 
 def test_words_stand_as_they_are_whatever_they_hold() -> None:
