@@ -128,6 +128,34 @@ def test_a_text_is_found_and_shown_as_text(shown: Opened) -> None:
     assert texts(page, "#count")[0].startswith("0 of ")
 
 
+def test_without_inputs_there_is_no_column_for_them(
+    browser: Any, facts: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    heads = {}
+    for told in (True, False):
+        bare = [{**each, "inputs": {}} for each in facts["examples"]]
+        path.write_text(html_page(facts if told else {**facts, "examples": bare}))
+        found = opened(browser, path, 1280)
+        heads[told] = texts(found.page, "#matrix thead th")
+        assert found.faults == []
+        cells = found.page.locator("#matrix tbody tr").first.locator("td").count()
+        assert cells == len(heads[told])
+        found.page.close()
+    assert heads[True] == ["example", "inputs", "wanted", *facts["answers"]]
+    assert heads[False] == ["example", "wanted", *facts["answers"]]
+
+
+def test_a_loss_curve_is_smoothed_and_ends_at_the_mean_of_its_last_steps(shown: Opened) -> None:
+    """Broken by leaving a window out at the start, where fewer steps have been made."""
+    values = [float(10 * (at % 2) + at) for at in range(80)]  # jumps by 10 up and down
+    found = shown.page.evaluate("values => smoothed(values)", values)
+    assert found == pytest.approx(
+        [sum(values[max(0, at - 3) : at + 1]) / min(4, at + 1) for at in range(80)]
+    )
+    assert shown.page.evaluate("[90039, 1.4, 0.5].map(about)") == ["90,000", "1.4", "0.5"]
+
+
 def test_a_point_of_a_plot_leads_to_its_run(shown: Opened, facts: Any) -> None:
     page = shown.page
     links = page.locator("#plots svg a[href]")
