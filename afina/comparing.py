@@ -20,6 +20,7 @@ from afina.errors import (
 )
 from afina.evaluation.compare import Comparison, Entry
 from afina.evaluation.compare import compare as set_side_by_side
+from afina.keeping import keep_run, kept_runs, spent_by
 from afina.lineup import (
     Contender,
     Lineup,
@@ -40,7 +41,6 @@ from afina.store.run import Run
 from afina.store.store import Store, make_folder
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from afina.tuning import keep_run, kept_runs, spent_by
 
 # What is no one method's fault ends a comparison; any other error is a row of its table.
 FATAL = (

@@ -9,12 +9,12 @@ from afina.disk import Disk, replace_file
 from afina.errors import AfinaError
 from afina.hard.layouts import layouts
 from afina.hard.prompt_solver import PromptSolver
+from afina.keeping import report_on, solver_of
 from afina.models import Models
 from afina.store.order import read_facts
 from afina.store.run import Run
 from afina.store.store import Store
 from afina.task.task import Task
-from afina.tuning import report_on, solver_of
 
 FILE = "formats.json"  # in a run's folder
 

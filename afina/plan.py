@@ -14,6 +14,7 @@ from afina.evaluation.favoured import Favoured, favoured
 from afina.evaluation.grades import own_grades
 from afina.evaluation.power import deviation_of_shares, difference_shown, examples_needed
 from afina.hard.prompt import Prompt
+from afina.keeping import kept_runs
 from afina.lineup import Lineup, contenders
 from afina.method_settings import defaults, read_settings
 from afina.methods import WEIGHTS, WITHOUT_MODEL, method_named
@@ -23,7 +24,6 @@ from afina.store.order import Order
 from afina.store.run import Run
 from afina.store.store import Store
 from afina.task.task import Task, load_task
-from afina.tuning import kept_runs
 
 DIFFERENCES = (0.01, 0.03, 0.05)
 DIFFERING = 0.2  # share of examples that two methods answer differently, where nothing is known

@@ -13,6 +13,7 @@ from afina.disk import sweep as sweep_folder
 from afina.errors import AfinaError, InputError
 from afina.evaluation.report import Report
 from afina.job import Job, Made
+from afina.keeping import begun, note_done, noting, report_on
 from afina.making.trained import BUILDERS, together
 from afina.method_settings import EXAMPLES
 from afina.models import Models
@@ -22,7 +23,7 @@ from afina.store.run import Run, plain
 from afina.store.store import Store, make_folder
 from afina.task.task import Task, load_task
 from afina.training.watch import Watch
-from afina.tuning import begun, bundle_at, checked, keep_facts, note_done, noting, report_on
+from afina.tuning import bundle_at, checked, keep_facts
 
 if TYPE_CHECKING:
     pass

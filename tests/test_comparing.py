@@ -28,6 +28,7 @@ from afina.errors import (
 )
 from afina.evaluation.compare import Comparison
 from afina.job import Job, Made
+from afina.keeping import open_test
 from afina.lineup import Lineup, compared_name
 from afina.lm.budget import UNLIMITED, Budget
 from afina.lm.journal import Journal
@@ -40,7 +41,7 @@ from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.signature import Text
 from afina.task.task import load_task
-from afina.tuning import checked, open_test
+from afina.tuning import checked
 from tests.folders import afina, lines, model_folder, refused, reviews, task_folder
 
 QUICK: dict[str, object] = {"length": 2, "epochs": 1}

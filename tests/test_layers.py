@@ -22,6 +22,7 @@ LAYERS = [
     {"formats"},
     {"sweep", "comparing", "plan"},
     {"lineup", "routes"},
+    {"keeping"},
     {"tuning"},
     {"store"},
     {"methods"},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from afina import tuning
+from afina import keeping, tuning
 from afina.errors import InputError, Interrupted, MismatchError
 from afina.job import Job
 from afina.lineup import compared_name
@@ -66,12 +66,12 @@ def test_the_command_learns_from_its_sources_and_adapts(here: Path) -> None:
 def test_a_stopped_run_is_resumed_with_the_same_bytes(here: Path) -> None:
     """Stopped while a teacher, the shared prompt and the target's are trained."""
     store, wanted = Store(here / "home"), order(source="one,two")
-    tuning.keep_run(store, wanted, "calm")
+    keeping.keep_run(store, wanted, "calm")
     for name, step in (("a", 1), ("b", 6), ("c", 13)):
         stops = iter([None] * step + [Interrupted("stopped", signal_number=15)])
         with pytest.raises(Interrupted):
-            tuning.keep_run(store, wanted, name, watch=Watch(stop=lambda stops=stops: next(stops)))
-        tuning.keep_run(store, wanted, name)
+            keeping.keep_run(store, wanted, name, watch=Watch(stop=lambda stops=stops: next(stops)))
+        keeping.keep_run(store, wanted, name)
         calm, again = (store.run(each).folder for each in ("calm", name))
         assert calm is not None
         assert again is not None
@@ -94,15 +94,15 @@ def test_a_run_starts_from_another_runs_shared_prompt(here: Path) -> None:
 def test_changed_data_of_a_source_is_noticed(here: Path) -> None:
     """When a run is resumed, asked for again, or taken up by a comparison."""
     store = Store(here / "home")
-    tuning.keep_run(store, order(source="one,two"), "r")
+    keeping.keep_run(store, order(source="one,two"), "r")
     kept = store.run("r")
     before = compared_name(load_task("mood"), tuning.checked(order(source="one")))
     assert before == compared_name(load_task("mood"), tuning.checked(order(source="one")))
     (here / "one" / "rows.jsonl").write_text(lines(reviews(60, 9)))
     with pytest.raises(MismatchError, match="the data of 'one' is"):
-        tuning.keep_run(store, replace(order(), settings=kept.settings), "r")
+        keeping.keep_run(store, replace(order(), settings=kept.settings), "r")
     with pytest.raises(MismatchError, match="run 'r' was made with settings"):
-        tuning.keep_run(store, order(source="one,two"), "r")
+        keeping.keep_run(store, order(source="one,two"), "r")
     after = compared_name(load_task("mood"), tuning.checked(order(source="one")))
     assert after != before
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_begun_leaves_nothing(
     here: Path, given: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        tuning.keep_run(Store(here / "home"), order(**given), "r")
+        keeping.keep_run(Store(here / "home"), order(**given), "r")
     assert reason in str(caught.value)
     assert not (here / "home").exists()
 

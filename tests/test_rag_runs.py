@@ -10,6 +10,7 @@ import pytest
 
 import afina as package
 from afina.errors import BudgetError, InputError
+from afina.keeping import describe, keep_run
 from afina.lm.budget import Budget
 from afina.lm.journal import Journal
 from afina.lm.request import Request
@@ -18,7 +19,6 @@ from afina.models import Models
 from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import load_task
-from afina.tuning import describe, keep_run
 from tests.folders import Called, afina, lines, model_folder, refused, task_folder
 from tests.lm.server import Server, serving, status
 

@@ -7,6 +7,7 @@ import pytest
 
 import afina as package
 from afina.errors import BudgetError
+from afina.keeping import describe, keep_run
 from afina.lm.budget import Budget
 from afina.lm.journal import Journal
 from afina.lm.request import Request
@@ -16,7 +17,6 @@ from afina.store.order import Order
 from afina.store.store import Store
 from afina.task.task import load_task
 from afina.training.watch import Board, Watch
-from afina.tuning import describe, keep_run
 from tests.folders import afina, refused, task_folder
 
 HINT = "A good word makes it positive."

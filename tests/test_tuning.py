@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import afina
-from afina import tuning
+from afina import keeping, tuning
 from afina.disk import Disk, lock_folder
 from afina.errors import (
     AfinaError,
@@ -188,9 +188,9 @@ def test_what_cannot_be_begun_leaves_nothing(folder: Path, store: Store) -> None
         (order(folder, seed=-1), InputError),
     ]:
         with pytest.raises(error):
-            tuning.keep_run(store, wanted, "r")
+            keeping.keep_run(store, wanted, "r")
     with pytest.raises(InputError, match="expected a run's name"):
-        tuning.keep_run(store, order(folder), "../r")
+        keeping.keep_run(store, order(folder), "../r")
     assert not store.home.exists()
 
 
@@ -215,34 +215,34 @@ def test_a_run_tells_how_it_ended(
     ]:
         with_method(ends_with(error))
         with pytest.raises(type(error)):
-            tuning.keep_run(store, order(folder, "odd"), "r")
+            keeping.keep_run(store, order(folder, "odd"), "r")
         assert store.run("r").status == status
     assert seen == ["running"] * 4
     with pytest.raises(InputError, match="run 'r' is failed; finish it with: afina resume r"):
-        tuning.solver_of(store.run("r"))
+        keeping.solver_of(store.run("r"))
 
 
 def test_a_run_that_another_process_holds_is_left_alone(folder: Path, store: Store) -> None:
     stopped = Watch(stop=lambda: Interrupted("stopped", signal_number=2))
     with pytest.raises(Interrupted):
-        tuning.keep_run(store, order(folder), "r", watch=stopped)
+        keeping.keep_run(store, order(folder), "r", watch=stopped)
     held = store.run("r").folder
     assert held is not None
     with lock_folder(held), pytest.raises(BusyError):
-        tuning.keep_run(store, order(folder), "r")
+        keeping.keep_run(store, order(folder), "r")
     assert store.run("r").status == "running"
-    assert tuning.keep_run(store, order(folder), "r").status == "done"
+    assert keeping.keep_run(store, order(folder), "r").status == "done"
 
 
 def test_a_run_whose_report_was_lost_is_scored_without_tuning_again(
     folder: Path, store: Store
 ) -> None:
-    run = tuning.keep_run(store, order(folder), "r")
+    run = keeping.keep_run(store, order(folder), "r")
     score = store.report("r", "dev").score
     assert run.folder is not None
     before = kept(run.folder)
     store.update_run(replace(run, status="running"))
-    again = tuning.keep_run(store, order(folder), "r")
+    again = keeping.keep_run(store, order(folder), "r")
     assert (again.status, store.report("r", "dev").score) == ("done", score)
     assert kept(run.folder) == before
 
@@ -291,17 +291,17 @@ def test_the_length_of_the_test_is_no_secret(
 
 def test_openings_are_counted_in_every_later_report(folder: Path, store: Store) -> None:
     for name in ("a", "b"):
-        tuning.keep_run(store, order(folder, "majority"), name)
+        keeping.keep_run(store, order(folder, "majority"), name)
     assert store.report("a", "dev").openings == 0
-    assert [tuning.open_test(store, name).openings for name in ("a", "a", "b")] == [1, 2, 3]
+    assert [keeping.open_test(store, name).openings for name in ("a", "a", "b")] == [1, 2, 3]
     assert store.report("a", "dev").openings == 3
-    assert tuning.describe(store, "a")[1]["openings"] == 3
+    assert keeping.describe(store, "a")[1]["openings"] == 3
 
 
 def test_the_test_of_other_data_stays_closed(folder: Path, store: Store) -> None:
-    tuning.keep_run(store, order(folder, "majority"), "r")
+    keeping.keep_run(store, order(folder, "majority"), "r")
     digest = store.run("r").task_digest
     (folder / "rows.jsonl").write_text(lines(reviews(seed=1)))
     with pytest.raises(MismatchError, match="changed since run 'r' was made"):
-        tuning.open_test(store, "r")
+        keeping.open_test(store, "r")
     assert store.count(digest) == 0

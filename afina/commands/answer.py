@@ -28,10 +28,10 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
 ) -> None:
     """Answer inputs with a run's prompt: a JSON object of inputs a line, an answer a line."""
+    from afina.keeping import solver_of
     from afina.prediction_text import prediction_json, prediction_text
     from afina.store.order import signature_of
     from afina.task.inputs import read_input_file, read_inputs
-    from afina.tuning import solver_of
 
     found = store_there(home).run(run)
     text = read_input_file(source) if source else sys.stdin.buffer.read()
@@ -69,7 +69,7 @@ def say(solver: "Solver", rows: "Iterable[Values]", *, as_json: bool) -> None:
 def chat(run: RunName, home: Home = HOME) -> None:
     """Talk to a run's prompt, a turn a line; its system part stays first through all turns."""
     from afina.hard.talk import talk
-    from afina.tuning import solver_of
+    from afina.keeping import solver_of
 
     solver = solver_of(store_there(home).run(run), models_at(home))
     for reply in talk(solver, (line.rstrip("\n") for line in sys.stdin)):
@@ -78,8 +78,8 @@ def chat(run: RunName, home: Home = HOME) -> None:
 
 def unseal(run: RunName, home: Home = HOME, as_json: Json = False) -> None:
     """Open the sealed test split for a run and score it; every look is counted and shown."""
+    from afina.keeping import bare_report, open_test
     from afina.run_table import row_json, score_text
-    from afina.tuning import bare_report, open_test
 
     store = store_there(home)
     report = open_test(store, run, models=models_at(home))

@@ -41,8 +41,8 @@ def import_prompt(
     as_json: Json = False,
 ) -> None:
     """Take over a written prompt, or a soft one that PEFT trained; score it on dev, and keep it."""
+    from afina.keeping import new_name
     from afina.store.prompts import describe_prompts, of_run
-    from afina.tuning import new_name
 
     order = order_for(source, task, model, pairs(settings))
     if order.method == "imported" and (parent, message) != (None, None):
@@ -82,9 +82,9 @@ def export(
 ) -> None:
     """Write a run's prompt for another tool; a written one is checked to say there what it said."""
     from afina.hard.interchange.prompt_file import FORMATS
+    from afina.keeping import packed_of
     from afina.packed import EXPORTS, export_prompt
     from afina.task.task import load_task
-    from afina.tuning import packed_of
     from afina.written import export_written
 
     if form not in (*FORMATS, *EXPORTS):

@@ -36,11 +36,11 @@ def show_run(
     as_json: Json = False,
 ) -> None:
     """Show a run or a comparison; what differs between two runs' prompts; or list all runs."""
+    from afina.keeping import describe
     from afina.portrait_table import prompt_json, prompt_table
     from afina.prompt_diff import version_json, version_table
     from afina.run_table import run_json, run_table, runs_json, runs_table
     from afina.store.prompts import prompts_of
-    from afina.tuning import describe
 
     if trials:
         show_trials(run, home, as_json=as_json)

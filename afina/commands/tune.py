@@ -65,8 +65,8 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Tune a prompt by one method, score it on dev, and keep the run; or several side by side."""
+    from afina.keeping import new_name
     from afina.store.order import Order
-    from afina.tuning import new_name
 
     given = [*(settings or []), *([] if source is None else [f"source={source}"])]
     order = Order(task, method, model_for(model, method, task), seed, pairs(given))
@@ -123,8 +123,8 @@ def finish(
 ) -> None:
     """Run an order to its end and print its row."""
     from afina.console import watching
+    from afina.keeping import bare_report, keep_run
     from afina.run_table import row_json, score_text
-    from afina.tuning import bare_report, keep_run
 
     store = store_at(home)
     with watching(lambda: resuming(store, name)) as watch:
