@@ -23,7 +23,8 @@ def advise(comparison: Comparison) -> tuple[str, str, str]:
     others = [row for row in whole if row is not best]
     rivals = [row for row in others if equal_to(best, row, comparison)]
     beaten = [row for row in others if row not in rivals]
-    chosen = min((best, *rivals), key=lambda row: effort(row, best))
+    unbeaten = [row for row in rivals if not beaten_by_any(row, whole, comparison)]
+    chosen = min((best, *unbeaten), key=lambda row: effort(row, best))
     return (
         what(chosen, best),
         how_sure(best, rivals, beaten, comparison),
@@ -31,10 +32,18 @@ def advise(comparison: Comparison) -> tuple[str, str, str]:
     )
 
 
-def equal_to(best: ComparisonRow, row: ComparisonRow, comparison: Comparison) -> bool:
-    """Whether the best one was not shown to be better than a row."""
-    found = between(best.label, row.label, comparison.verdicts)
+def equal_to(one: ComparisonRow, row: ComparisonRow, comparison: Comparison) -> bool:
+    """Whether neither was shown to be better than the other."""
+    found = between(one.label, row.label, comparison.verdicts)
     return found is None or "better" not in found.verdict
+
+
+def beaten_by_any(
+    row: ComparisonRow, rows: Sequence[ComparisonRow], comparison: Comparison
+) -> bool:
+    """Whether one with a higher score was shown to be better than a row."""
+    higher = [each for each in rows if (each.score or 0.0) > (row.score or 0.0)]
+    return not all(equal_to(each, row, comparison) for each in higher)
 
 
 def between(one: str, other: str, verdicts: Sequence[Verdict]) -> Verdict | None:

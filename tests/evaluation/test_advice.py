@@ -53,6 +53,36 @@ def test_of_two_that_cannot_be_told_apart_the_cheaper_one_is_taken(
     assert found[2].endswith(" more cases needed.")
 
 
+def test_a_cheap_one_that_another_was_shown_to_beat_is_not_taken(
+    accuracy: Metric, make_report: MakeReport
+) -> None:
+    """Though the best one was not: its errors lie elsewhere, and so tell less of a difference."""
+    wrong = {
+        "cheap": set(range(40)),
+        "steady": set(range(25)),  # right wherever cheap is, and on 15 more
+        "best": set(range(100, 124)),
+    }
+    entries = [
+        Entry(
+            name,
+            "m",
+            (0,),
+            (
+                make_report(
+                    accuracy,
+                    WANTED,
+                    ["c" if n in wrong[name] else w for n, w in enumerate(WANTED)],
+                    usage=Usage(200, 2000, cost),
+                ),
+            ),
+        )
+        for name, cost in (("cheap", 0.01), ("steady", 0.02), ("best", 0.03))
+    ]
+    found = advice(accuracy, *entries)
+    assert "beside cheap and steady chance cannot be ruled out" in found[1].lower()
+    assert found[0].startswith("We would use steady: it scores 0.875")
+
+
 def test_what_left_examples_unanswered_is_neither_taken_nor_beaten(
     accuracy: Metric, entry: Callable[..., Entry]
 ) -> None:
