@@ -46,7 +46,9 @@ def prompt_table(found: Comparison) -> list[str]:
     for row in found.rows:
         score = "none was readable"
         if row.score is not None:
-            score = f"{row.score:.3f} [{row.low:.3f}, {row.high:.3f}]"
+            score = f"{row.score:.3f}"
+            if row.low is not None and row.high is not None:  # else no row has an answer each draw
+                score += f" [{row.low:.3f}, {row.high:.3f}]"
         lines.append(f"| {row.method} | {score} | {row.missing} |")
     told = [each for each in found.verdicts if each.a == first]
     return [*lines, "", *map(verdict_line, told), ""]
