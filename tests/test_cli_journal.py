@@ -18,10 +18,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AFINA_HOME", raising=False)
     home = tmp_path / ".afina"
+    journal = Journal(home / "journal.sqlite")
     for run, price in (("first", 0.25), ("second", None)):
         lm = ScriptedLM({"a": "one two", "b": "[/bold]"}, name=f"m-{run}", price=price)
         requests = [Request((Message("user", text),)) for text in "abac"]
-        ask(Journaled(lm, Journal(home / "journal.sqlite"), run=run), requests, 1)
+        ask(Journaled(lm, journal, run=run), requests, 1)
+    journal.close()
     return home
 
 

@@ -130,9 +130,10 @@ class Journaled:
         return reply if reply.replayed else replace(reply, replayed=True)
 
     async def close(self) -> None:
-        """Give back the model's connections and the journal's; both can be used again.
+        """Give back the model's connections, which can be used again; the journal stays open.
 
-        Calls under way have a few seconds to end, for they are paid for.
+        Calls under way have a few seconds to end, for they are paid for. A journal that was
+        written to takes some 30 ms to close, so whoever made it does that.
         """
         loop = asyncio.get_running_loop()
         mine = [flight for (each, _), flight in self.flights.items() if each is loop]
@@ -142,7 +143,7 @@ class Journaled:
                 flight.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self.lm.close()
-        self.journal.close()
+        self.journal.write_replays()
 
 
 def check_price(source: Source, most: Reply, budget: Budget) -> None:

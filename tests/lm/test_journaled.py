@@ -95,6 +95,17 @@ def test_a_call_is_made_once_and_then_replayed_as_it_was(journal: Journal) -> No
     finished(work())
 
 
+def test_asking_again_and_again_opens_the_journal_once(journal: Journal) -> None:
+    lm = Journaled(ScriptedLM(echo), journal)
+    ask(lm, [said("a")])
+    opened = journal.connection
+    ask(lm, [said("b")])
+    ask(lm, [said("a")])
+    assert opened is not None
+    assert journal.connection is opened
+    assert [line.replays for line in Journal(journal.path).account()] == [1]
+
+
 def test_a_reply_comes_back_whole_from_the_disk(journal: Journal) -> None:
     reply = Reply(
         'a "b"\n\x00 ção \U0001f600 \ud800',
