@@ -71,6 +71,40 @@ def test_a_kept_run_tells_what_it_took(folder: Path, store: Store) -> None:
     assert after.seconds == pytest.approx(run.seconds + store.report(run.name, "dev").seconds)
 
 
+def test_a_run_with_other_settings_tells_nothing_of_what_these_take(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    models = speaking(tmp_path, ScriptedLM(lambda _: "positive", name="m"))
+    compare(store, str(folder), ["few-shot"], model="m", models=models)
+
+    def basis(**settings: object) -> str:
+        lineup = Lineup(str(folder), ("few-shot",), ("m",), settings={"few-shot": settings})
+        return plan(store, lineup, models=models).costs[0].basis
+
+    assert basis().startswith("as run ")
+    assert "letters a call" in basis(shots=3)
+
+
+def test_a_search_asks_its_calls_and_scores_the_winner_and_two_yardsticks(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    models = speaking(tmp_path, ScriptedLM({}, name="m"))
+    lineup = Lineup(str(folder), ("copro",), ("m",), 2, settings={"copro": {"calls": 70}})
+    (found,) = plan(store, lineup, models=models).costs
+    assert (found.seeds, found.calls) == (2, 2 * (70 + 3 * 17))
+
+
+def test_training_takes_three_passes_a_row_and_one_a_row_of_each_check(
+    folder: Path, store: Store
+) -> None:
+    given = {"prompt-tuning": {"epochs": 5, "checks": 4}}
+    lineup = Lineup(str(folder), ("prompt-tuning",), (model_folder(),), settings=given)
+    found = plan(store, lineup, models=Steady())
+    rows = 3 * 5 * found.train + (4 + 1) * found.settles.n
+    assert found.costs[0].seconds == pytest.approx(0.001 * rows)
+    assert found.costs[0].basis == f"{rows:,} rows at a measured 1.00 ms"
+
+
 def test_more_rows_and_epochs_take_longer(folder: Path, store: Store) -> None:
     def seconds(**settings: object) -> float:
         given = {"prompt-tuning": settings}

@@ -53,6 +53,30 @@ def test_of_two_that_cannot_be_told_apart_the_cheaper_one_is_taken(
     assert found[2].endswith(" more cases needed.")
 
 
+@pytest.mark.parametrize(
+    ("waits", "taken"), [((90.0, 30.0), "few-shot"), ((30.0, 90.0), "zero-shot")]
+)
+def test_of_two_that_cost_the_same_the_faster_one_is_taken(
+    accuracy: Metric,
+    entry: Callable[..., Entry],
+    waits: tuple[float, float],
+    taken: str,
+) -> None:
+    one, other = (
+        entry(name, count, usage=Usage(200, 2000, 0.01), latency_p50_ms=wait)
+        for name, count, wait in zip(("zero-shot", "few-shot"), (170, 173), waits, strict=True)
+    )
+    assert advice(accuracy, one, other)[0].startswith(f"We would use {taken}: ")
+
+
+def test_of_two_that_take_the_same_the_better_one_is_taken(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    found = advice(accuracy, entry("zero-shot", 170), entry("few-shot", 173))
+    assert found[0].startswith("We would use few-shot: ")
+    assert found[0].endswith("the highest score here.")
+
+
 def test_a_cheap_one_that_another_was_shown_to_beat_is_not_taken(
     accuracy: Metric, make_report: MakeReport
 ) -> None:
