@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from afina.disk import Disk
-from afina.errors import BusyError, InputError, Interrupted, MismatchError
+from afina.errors import BusyError, InputError, Interrupted, MismatchError, ModelError
 from afina.evaluation.evaluate import EvaluationSettings, evaluate
 from afina.evaluation.report import Report
 from afina.evaluation.without import RETRIEVAL, beside
 from afina.making.retrieved import without_retrieval
 from afina.method_settings import OTHERS
-from afina.models import Models, is_speaker
+from afina.models import Models
 from afina.packed import restore
 from afina.solver import Packed, Solver, Usage
 from afina.store.bundle import FACTS, load_bundle
@@ -57,7 +57,7 @@ def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> 
     known = kept_runs(store)
     if name in known:
         check_same_order(known[name], task, order)
-        check_same_endpoint(known[name], models)
+        check_same_model(known[name], models)
         return known[name]
     for model in (order.model, *(str(order.settings.get(each, "")) for each in OTHERS)):
         if model:
@@ -65,25 +65,42 @@ def begun(store: Store, name: str, task: Task, order: Order, models: Models) -> 
     return store.add_run(_new_run(name, task, order))
 
 
-def check_same_endpoint(run: Run, models: Models) -> None:
-    """Refuse to take what one endpoint answered for another's, where one is named now.
+def check_same_model(run: Run, models: Models) -> None:
+    """Refuse to take what other weights, or another endpoint, answered for what the model's do now.
 
     Raises:
-        MismatchError: the run was measured at another endpoint.
+        MismatchError: the run was measured on others.
     """
-    if run.status != "done" or not is_speaker(run.model):
+    if run.status != "done" or not run.model:
         return
     try:
-        now = models.lm(run.model).identity.get("endpoint", "")
-    except InputError:  # none is named, or without its key: what is kept can still be shown
+        now = source_of(models.identity(run.model))
+    except (InputError, ModelError):  # it is not here now: what is kept can still be shown
         return
-    kept = packed_of(run).settings.get("identity", {})
-    before = kept.get("endpoint", "") if isinstance(kept, Mapping) else ""
-    if before != now:
+    before = source_of(kept_identity(packed_of(run)))
+    if before and now and before != now:
         raise MismatchError(
-            f"run {run.name!r} was measured at {before}, not {now}; set OPENAI_BASE_URL as it was, "
-            "or keep this one in another --home or under another name"
+            f"run {run.name!r} was measured {before}, and {run.model} is now {now}; use the same "
+            "again, or begin anew in another --home or under another name"
         )
+
+
+def source_of(identity: Mapping[str, object]) -> str:
+    """Where a model's answers come from, in words; nothing where that is not told."""
+    match identity:
+        case {"endpoint": str(address)}:
+            return f"at {address}"
+        case {"digest": str(digest)}:
+            return f"on weights {digest[:12]}…"
+    return ""
+
+
+def kept_identity(packed: Packed) -> Mapping[str, object]:
+    """What a finished run's solver keeps of whose answers they were."""
+    match packed.settings:
+        case {"identity": dict(found)} | {"members": [dict(found), *_]}:
+            return found
+    return packed.settings
 
 
 def _finish(

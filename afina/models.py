@@ -234,6 +234,12 @@ class Models:
         """Seconds that a model whose weights are here takes for a row of a task."""
         return row_seconds(self.load(name), task)
 
+    def identity(self, name: str) -> "Mapping[str, str]":
+        """What tells a model's answers from those of another of its name: endpoint or weights."""
+        if name in self.given or is_speaker(name):
+            return self.lm(name).identity
+        return {"digest": self.load(name).frozen.digest}
+
     def lm(self, name: str, run: str = "") -> "LM":
         """A language model whose calls are noted under a run's name."""
         if name in self.given:

@@ -1,6 +1,7 @@
 """Methods are tuned one after the other on one task, kept, and set side by side."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from afina.errors import (
     BudgetError,
     BusyError,
     InputError,
+    MismatchError,
     ModelError,
     SealedError,
     SpaceError,
@@ -94,6 +96,21 @@ def test_a_comparison_finds_its_runs_again(folder: Path, store: Store) -> None:
     assert len(names) == 4
     assert compared().to_json() == first.to_json()
     assert [run.name for run in store.runs()] == names
+
+
+def test_a_run_on_other_weights_of_the_same_name_is_not_taken_for_these(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(model_folder(seed=0), model)
+    methods = ["majority", "linear-probe"]
+    first = compare(store, str(folder), methods, model=str(model))
+    shutil.copytree(model_folder(seed=1), model, dirs_exist_ok=True)
+    with pytest.raises(MismatchError, match=r"was measured on weights .* is now on weights"):
+        compare(store, str(folder), methods, model=str(model))
+    shutil.rmtree(model)
+    again = compare(store, str(folder), methods, model=str(model))
+    assert [row.score for row in again.rows] == [row.score for row in first.rows]
 
 
 def test_text_and_numbers_name_the_same_run(folder: Path) -> None:
