@@ -1,18 +1,41 @@
-"""The encoder-decoder that ships reads its prompt: it answers with the labels that are told."""
+"""The encoder-decoder that ships reads its prompt: the labels told, the words asked for."""
+
+from dataclasses import replace
+
+import pytest
 
 from afina.backbones.backbone import load_backbone
 from afina.backbones.local_lm import LocalLM
 from afina.lm.lm import ask
 from afina.lm.reply import Reply
 from afina.lm.request import Message, Request
+from recipes.trials import Way, from_edit, report
 
 LABELS = (("positive", "negative"), ("weather", "job"), ("A", "B"), ("up", "down"), ("cat", "dog"))
 TEXTS = ("the food was awful and cold", "a lovely film with great songs", "it rained all day")
 
 
-def test_it_answers_with_the_labels_that_are_told() -> None:
+@pytest.fixture(scope="module")
+def lm() -> LocalLM:
+    return LocalLM(load_backbone("builtin:tiny-seq2seq"))
+
+
+@pytest.mark.parametrize("edit", ["first word", "last word"])
+def test_it_gives_the_word_that_the_instruction_asks_for(lm: LocalLM, edit: str) -> None:
+    trial = from_edit(edit, seed=5)
+    trial = replace(trial, rows=trial.rows[:40])
+
+    def score(instruction: str) -> float:
+        found = report(trial, Way("", instruction), lm, "m", 0).score
+        assert found is not None
+        return found
+
+    assert score(trial.signature.instruction) >= 0.75
+    assert score("") <= 0.3
+
+
+def test_it_answers_with_the_labels_that_are_told(lm: LocalLM) -> None:
     """The texts are the same for all; broken where the prompt does not come to the encoder."""
-    lm = LocalLM(load_backbone("builtin:tiny-seq2seq"))
     told = [
         f"Choose the class of the text.\n\nAnswer only with one of: {' | '.join(labels)}"
         for labels in LABELS
