@@ -55,6 +55,7 @@ class Plan:
     epochs: int = 2  # passes of each teacher and of the shared prompt
     train: TrainSettings = field(default_factory=TrainSettings)  # of a target
     scored: int | None = None  # dev rows scored; None: all but the pool
+    answer: str = "auto"  # of all methods
 
 
 WHOLE = Plan(HERE / ".runs" / "multitask")
@@ -175,10 +176,10 @@ def solver_of(cell: Cell, plan: Plan, task: Task, shared: Shared, backbone: Back
         case "linear probe":
             return probe(task, backbone)[0]
         case "single-task start":
-            settings = PromptTuningSettings(train=train)
+            settings = PromptTuningSettings(answer=plan.answer, train=train)
             return tune_prompt(task, backbone, settings, keeper=kept, watch=watch)[0]
         case _:
-            adapted = MultitaskSettings(train=train)
+            adapted = MultitaskSettings(answer=plan.answer, train=train)
             return adapt(task, backbone, shared, adapted, keeper=kept, watch=watch)[0]
 
 
@@ -272,17 +273,18 @@ def told(said: str) -> str:
 def note(plan: Plan) -> str:
     """How a plan's tables were made."""
     rows = "all rows" if plan.rows is None else f"at most {plan.rows:,} rows each"
+    answer = "" if plan.answer == "auto" else f" and answer by {plan.answer}"
     return (
         f"Sources: {', '.join(plan.sources)}, {rows}; {plan.model}. The shared prompt is trained "
         "once, with seed 0. A target has as many examples as the table says, drawn by the seed "
         "with the labels in turn, and as many dev rows to choose by (the stopping point, the "
         "head); dev rows that no run chooses by are scored. All have the default settings of "
-        "their methods; the seed moves the draw, the order and the vocabulary start. Differences "
-        "have 95 % intervals over scored rows and seeds, which are compared in pairs, since a "
-        "seed draws the same examples for both starts; verdicts are adjusted for their number "
-        "(Holm). Of all cells together: the mean difference, over seeds by Student's t, over rows "
-        "as if those of a target erred alike at every size. The sealed tests were "
-        "not opened."
+        f"their methods{answer}; the seed moves the draw, the order and the vocabulary start. "
+        "Differences have 95 % intervals over scored rows and seeds, which are compared in pairs, "
+        "since a seed draws the same examples for both starts; verdicts are adjusted for their "
+        "number (Holm). Of all cells together: the mean difference, over seeds by Student's t, "
+        "over rows as if those of a target erred alike at every size. The sealed tests were not "
+        "opened."
     )
 
 
@@ -293,7 +295,9 @@ def tables(plan: Plan) -> list[str]:
     shared = train_shared(
         sources,
         backbone,
-        MultitaskSettings(teacher_epochs=plan.epochs, source_epochs=plan.epochs),
+        MultitaskSettings(
+            answer=plan.answer, teacher_epochs=plan.epochs, source_epochs=plan.epochs
+        ),
         keepers=lambda stage: keeper(plan.folder / stage, backbone),
         watch=show("sources"),
     )

@@ -109,6 +109,7 @@ def transfer(model: str) -> str:
         targets=("subj",),
         sizes=(16, 64),
         rows=800,
+        answer=HEAD["answer"],
     )
     return "\n\n".join([f"### builtin:{model}: a transferred start", *multitask.tables(plan)])
 
