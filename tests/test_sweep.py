@@ -52,10 +52,12 @@ def test_called_again_it_gives_the_runs_back(order: Order, tmp_path: Path) -> No
     store, orders = Store(tmp_path / "home"), orders_of(order, seeds=2, rates=[])
     first = sweep(store, orders)
 
-    def refuse(_name: str) -> object:
+    def refuse(_step: object) -> None:
         raise AssertionError("nothing is left to be trained")
 
-    assert sweep(store, orders, models=Models(load=refuse)) == first
+    with pytest.raises(AssertionError, match="nothing is left"):
+        sweep(Store(tmp_path / "empty"), orders, watch=Watch(show=refuse))
+    assert sweep(store, orders, watch=Watch(show=refuse)) == first
     assert len(store.runs()) == 2
 
 
