@@ -1,5 +1,6 @@
 """The causal decoder: Llama's layers; it learns the next token of text, and answers in talks."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from recipes.gradients import Part
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock, answers, positions
 from recipes.vocabulary import END, PAD, SIZE, START
@@ -31,15 +33,13 @@ def made(size: Size) -> LlamaForCausalLM:
     return LlamaForCausalLM._from_config(config, attn_implementation="sdpa")
 
 
-def losses(
-    model: Any, stock: Stock, draw: np.random.Generator, portion: Portion
-) -> dict[str, Tensor]:
+def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
     """The mean loss of a portion's text, and that of its answers."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)
     talks = stock.talk_rows(draw, portion.talk_rows, portion.talk_places)
     return {
-        "text": loss_of(model, text, np.ones(text.shape, dtype=bool)),
-        "talks": loss_of(model, talks, answers(talks)),
+        "text": partial(loss_of, rows=text, wanted=np.ones(text.shape, dtype=bool)),
+        "talks": partial(loss_of, rows=talks, wanted=answers(talks)),
     }
 
 

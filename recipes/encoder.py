@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import ModernBertConfig, ModernBertForMaskedLM
 
+from recipes.gradients import Part
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock, answers
 from recipes.vocabulary import END, FIRST_GAP, GAPS, MASK, PAD, SIZE, START
@@ -43,20 +44,19 @@ def made(size: Size) -> ModernBertForMaskedLM:
     return ModernBertForMaskedLM._from_config(config, attn_implementation="sdpa")
 
 
-def losses(
-    model: Any, stock: Stock, draw: np.random.Generator, portion: Portion
-) -> dict[str, Tensor]:
+def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
     """The mean loss of masked words, in text and in talks whose answers are masked."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)
     text[:, -1] = END
     count = 2 * portion.talk_rows * portion.talk_places // portion.text_places
     talks = [plain_talk(stock, draw, portion.text_places) for _ in range(count)]
     talks.sort(key=lambda talk: len(talk[0]))
+    own, *others = draw.spawn(3)  # of each pass, as they may run side by side
     halves = [talks[: count // 2], talks[count // 2 :]]  # short ones need no padding to long ones
-    found = [loss_of(model, *padded(half), draw) for half in halves]
+    both = [(*padded(half), draw) for half, draw in zip(halves, others, strict=True)]
     return {
-        "text": loss_of(model, text, np.full(text.shape, MASKED), draw),
-        "talks": torch.stack(found).mean(),
+        "text": lambda model: loss_of(model, text, np.full(text.shape, MASKED), own),
+        "talks": lambda model: torch.stack([loss_of(model, *half) for half in both]).mean(),
     }
 
 

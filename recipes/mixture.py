@@ -6,6 +6,7 @@ from random import Random
 from recipes import asking, generated
 from recipes.books import Books
 from recipes.episode import Episode
+from recipes.meaning import Meanings
 from recipes.sets import Sets
 from recipes.sorting import Sorting, sort_out
 
@@ -14,10 +15,6 @@ Make = Callable[[Random, int], Episode]
 
 def mixture(books: Books, sets: Sets) -> dict[Make, float]:
     """What makes an episode of so many rows, with its share."""
-
-    def sorting(make: Callable[[Random], Sorting]) -> Make:
-        return lambda draw, count: sort_out(make(draw), draw, count)
-
     return {
         sorting(generated.kinds): 10,
         sorting(generated.moods): 8,
@@ -26,11 +23,12 @@ def mixture(books: Books, sets: Sets) -> dict[Make, float]:
         sorting(generated.beginning): 2,
         sorting(generated.comparing): 3,
         sorting(sets.by_mood): 12,
-        sorting(sets.by_intent): 12,
+        sorting(sets.by_intent): 14,
+        sorting(sets.by_example): 10,
         sorting(books.by_book): 5,
         sorting(books.by_topic): 7,
         sorting(books.by_manner): 3,
-        asking.edits: 10,
+        asking.edits: 14,
         asking.relations: 4,
         asking.mappings: 4,
         asking.lookups: 4,
@@ -40,6 +38,16 @@ def mixture(books: Books, sets: Sets) -> dict[Make, float]:
         books.blanks: 4,
         sets.naming: 4,
     }
+
+
+def with_meanings(makes: dict[Make, float], meanings: Meanings) -> dict[Make, float]:
+    """The same, and sortings by meaning besides."""
+    return {**makes, sorting(meanings.by_meaning): 40}
+
+
+def sorting(make: Callable[[Random], Sorting]) -> Make:
+    """What makes an episode of a drawn sorting."""
+    return lambda draw, count: sort_out(make(draw), draw, count)
 
 
 def episode(makes: dict[Make, float], draw: Random) -> Episode:

@@ -1,4 +1,4 @@
-"""Data preparation: ``python -m recipes.prepare`` makes tokenizer and token files in recipes/.data.
+"""Data preparation: ``python -m recipes.prepare`` puts tokenizer and token files in recipes/.data.
 
 Half of what a model reads is plain text, half conversations. The same seed gives the same bytes.
 """
@@ -14,9 +14,11 @@ from random import Random
 import numpy as np
 from tokenizers import Tokenizer
 
+from afina.backbones.builtin.folder import HOME
 from recipes.books import Books
 from recipes.episode import conversation
-from recipes.mixture import episode, mixture
+from recipes.meaning import Meanings
+from recipes.mixture import Make, episode, mixture, with_meanings
 from recipes.sets import Sets
 from recipes.vocabulary import END, START, talk, trained_tokenizer
 
@@ -25,14 +27,14 @@ DATA = ROOT / ".data"
 SHARED = ROOT.parent.parent / "shared" / "data"
 PLACES = 512  # tokens of the longest conversation
 PIECE = 20_000  # characters encoded at once
+SHIPPED = HOME / "tiny-decoder" / "tokenizer.json"
 LEARNED = 300_000  # characters of each book that the tokenizer learns from
-LEARNED_TALKS = 20_000  # and how many conversations
 BATCH = 2_000  # conversations encoded at once
 
 
-def talks(books: Books, sets: Sets, count: int, seed: int) -> Iterator[str]:
+def talks(makes: dict[Make, float], count: int, seed: int) -> Iterator[str]:
     """So many conversations."""
-    makes, draw = mixture(books, sets), Random(seed)
+    draw = Random(seed)
     for _ in range(count):
         yield talk(conversation(episode(makes, draw), draw))
 
@@ -74,18 +76,31 @@ def encoded(batch: list[str], tokenizer: Tokenizer) -> list[np.ndarray]:
 
 
 def prepare(
-    shared: Path, folder: Path, *, count: int, seed: int, learned: int = LEARNED_TALKS
+    shared: Path,
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    learned: int = 0,
+    meaning: bool = True,
 ) -> dict[str, object]:
-    """Write all files and what they hold; the tokenizer learns from ``learned`` other talks."""
+    """Write all files and what they hold.
+
+    The tokenizer is the package's, or learns from all books and from ``learned`` other talks.
+    ``meaning`` adds sortings by meaning, which it does not learn from.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     books, sets = Books.at(shared / "lm_text_en" / "train"), Sets.at(shared)
-    beginnings = [text[:LEARNED] for text in books.texts.values()]
-    told = talks(books, sets, learned, seed + 1)
-    tokenizer = trained_tokenizer([*beginnings, *told])
+    makes, tokenizer = mixture(books, sets), Tokenizer.from_file(str(SHIPPED))
+    if learned:
+        beginnings = [text[:LEARNED] for text in books.texts.values()]
+        tokenizer = trained_tokenizer([*beginnings, *talks(makes, learned, seed + 1)])
     tokenizer.save(str(folder / "tokenizer.json"))
     valid = Books.at(shared / "lm_text_en" / "valid")
     arrays = {"text": text_tokens(books, tokenizer), "valid": text_tokens(valid, tokenizer)}
-    arrays["talks"], arrays["starts"] = talk_tokens(talks(books, sets, count, seed), tokenizer)
+    if meaning:
+        makes = with_meanings(makes, Meanings.of(books, sets, seed))
+    arrays["talks"], arrays["starts"] = talk_tokens(talks(makes, count, seed), tokenizer)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     facts: dict[str, object] = {
@@ -113,13 +128,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of the data sets")
     parser.add_argument("--folder", type=Path, default=DATA, help="where files go")
-    parser.add_argument("--conversations", type=int, default=200_000)
-    parser.add_argument("--learned", type=int, default=LEARNED_TALKS, help="for the tokenizer")
+    parser.add_argument("--conversations", type=int, default=300_000)
+    parser.add_argument("--meaning", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--learned", type=int, default=0, help="conversations of a tokenizer of its own: 20000"
+    )
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     begun = time.monotonic()
     facts = prepare(
-        told.shared, told.folder, count=told.conversations, seed=told.seed, learned=told.learned
+        told.shared,
+        told.folder,
+        count=told.conversations,
+        seed=told.seed,
+        learned=told.learned,
+        meaning=told.meaning,
     )
     print(json.dumps({**facts, "seconds": round(time.monotonic() - begun)}))
 

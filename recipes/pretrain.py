@@ -1,4 +1,4 @@
-"""Training a built-in model: ``python -m recipes.pretrain decoder --minutes 240 --threads 1``.
+"""Training a built-in model: ``python -m recipes.pretrain decoder --minutes 240``.
 
 The same command goes on where a run was stopped, and then gives the weights that it would have
 given without; what a step reads follows from the seed and its number alone.
@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from afina.disk import Disk, lock_folder
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from recipes import decoder, encoder, seq2seq
 from recipes.attention import attend
+from recipes.gradients import Part, gradients, keep_memory, mixed, workers
 from recipes.optimiser import Optimisers, seeded
 from recipes.portion import SIZES, Portion, Size
 from recipes.prepare import DATA
@@ -31,7 +33,7 @@ LOG_STEPS = 20
 CHECK_STEPS = 500  # between two looks at what is kept for validation
 SAVE_SECONDS = 300
 
-Losses = Callable[[Any, Stock, np.random.Generator, Portion], dict[str, Tensor]]
+Losses = Callable[[Stock, np.random.Generator, Portion], dict[str, Part]]
 MODELS: dict[str, tuple[Callable[[Size], Any], Losses]] = {
     "decoder": (decoder.made, decoder.losses),
     "encoder": (encoder.made, encoder.losses),
@@ -70,6 +72,7 @@ def pretrain(
     minutes: float = 0.0,
     stop_after: int | None = None,
     device: str = "cpu",
+    threads: int = 1,
 ) -> Any:
     """Train until the steps are done or the minutes are over; the model is given back.
 
@@ -87,8 +90,9 @@ def pretrain(
         if found := checkpoints.load():
             refuse_other(found, plan, stock)
             place = restored(found, model, optimisers)
-        session = Session(plan, stock, folder, model, optimisers, checkpoints, losses)
-        session.run(place, minutes=minutes, stop_after=stop_after)
+        with workers(threads) as pool:
+            session = Session(plan, stock, folder, model, optimisers, checkpoints, losses, pool)
+            session.run(place, minutes=minutes, stop_after=stop_after)
     return model.eval()
 
 
@@ -103,6 +107,7 @@ class Session:
     optimisers: Optimisers
     checkpoints: Checkpoints
     losses: Losses
+    pool: ThreadPoolExecutor
 
     def run(self, place: Place, *, minutes: float, stop_after: int | None) -> None:
         """Step after step, with a log, checks and checkpoints between."""
@@ -124,9 +129,9 @@ class Session:
     def step(self, place: Place) -> dict[str, Tensor]:
         """One step of the optimisers."""
         draw = np.random.default_rng([self.plan.seed, place.step])
-        with mixed(self.model):
-            found = self.losses(self.model, self.stock, draw, self.plan.portion)
-        (found["text"] + self.plan.talks * found["talks"]).backward()
+        parts = self.losses(self.stock, draw, self.plan.portion)
+        weights = {"text": 1.0, "talks": self.plan.talks}
+        found = gradients(self.model, parts, weights, self.pool)
         self.optimisers.step(place.schedule.rate(place.step))
         return found
 
@@ -151,8 +156,8 @@ class Session:
         with torch.no_grad(), mixed(self.model.eval()):
             for number in range(4):
                 draw = np.random.default_rng(number)
-                for name, loss in self.losses(self.model, kept, draw, Portion()).items():
-                    totals[name] = totals.get(name, 0.0) + loss.item() / 4
+                for name, part in self.losses(kept, draw, Portion()).items():
+                    totals[name] = totals.get(name, 0.0) + part(self.model).item() / 4
         self.model.train()
         return {name: round(total, 4) for name, total in totals.items()}
 
@@ -187,13 +192,6 @@ def restored(found: Checkpoint, model: Any, optimisers: Optimisers) -> Place:
     return Place(facts["step"], facts["seconds"], Schedule(**facts["schedule"]))
 
 
-def mixed(model: Any) -> torch.autocast:
-    """Products in bfloat16 where the machine has it; the weights stay in float32."""
-    cpu = model.device.type == "cpu"
-    able = torch.cpu._is_avx512_bf16_supported() if cpu else torch.cuda.is_bf16_supported()
-    return torch.autocast(model.device.type, torch.bfloat16, enabled=able)
-
-
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -201,7 +199,7 @@ def main() -> None:
     parser.add_argument("--size", choices=sorted(SIZES), default="middle")
     parser.add_argument("--minutes", type=float, default=240.0, help="all sessions together")
     parser.add_argument("--steps", type=int, help="in place of minutes")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2, help="text and talks side by side: 2")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--adamw", action="store_true", help="in place of Muon")
@@ -210,7 +208,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--device", default="cpu")
     told = parser.parse_args()
-    torch.set_num_threads(told.threads)
+    keep_memory()
+    torch.set_num_threads(1)
     plan = Plan(told.model, told.size, told.seed, told.rate, not told.adamw, told.talks)
     folder = RUNS / (told.run or f"{told.model}-{told.size}-{told.seed}")
     pretrain(
@@ -220,6 +219,7 @@ def main() -> None:
         steps=told.steps,
         minutes=told.minutes,
         device=told.device,
+        threads=told.threads,
     )
     print(folder)
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
+from recipes.gradients import Part
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock
 from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE
@@ -45,17 +46,16 @@ def made(size: Size) -> T5ForConditionalGeneration:
     return model
 
 
-def losses(
-    model: Any, stock: Stock, draw: np.random.Generator, portion: Portion
-) -> dict[str, Tensor]:
+def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
     """The mean loss of the texts' rests, and that of answers."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)[:, 1:]
+    pairs = [parted(row, draw) for row in text]
     count = 2 * portion.talk_rows * portion.talk_places // portion.text_places
     talks = sorted((asked(stock, draw) for _ in range(count)), key=lambda pair: len(pair[0]))
     halves = [talks[: count // 2], talks[count // 2 :]]  # short ones need no padding to long ones
     return {
-        "text": loss_of(model, [parted(row, draw) for row in text]),
-        "talks": torch.stack([loss_of(model, half) for half in halves]).mean(),
+        "text": lambda model: loss_of(model, pairs),
+        "talks": lambda model: torch.stack([loss_of(model, half) for half in halves]).mean(),
     }
 
 

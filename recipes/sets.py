@@ -4,7 +4,7 @@ Only their training rows are read. MR: Pang and Lee 2005, CC BY 4.0. CLINC150: L
 CC BY 3.0. WNUT17: Derczynski et al. 2017, CC BY 4.0. Wikigold: Balasuriya et al. 2009, CC BY 4.0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,6 +12,8 @@ from random import Random
 from recipes.episode import Episode, Row
 from recipes.sorting import Draw, Sorting
 
+SHORT = 30  # texts of an intent that may stand for it, the shortest
+BEFORE = ("get", "ask", "find", "set", "make", "want", "show", "about", "do", "search")
 ENTITIES = {"PER": "person", "person": "person", "LOC": "place", "location": "place",
             "ORG": "organisation", "corporation": "company", "product": "product",
             "group": "group", "creative-work": "work", "MISC": "name"}  # fmt: skip
@@ -54,13 +56,32 @@ class Sets:
     def by_intent(self, draw: Random) -> Sorting:
         """Requests by what is wanted."""
         names = draw.sample(list(self.intents), draw.choice([2, 2, 3, 4, 5, 7]))
-        classes = {name.replace("_", " "): one_of(self.intents[name]) for name in names}
+        labels = labels_of(names, draw)
+        classes = {
+            label: one_of(self.intents[name]) for label, name in zip(labels, names, strict=True)
+        }
         asks = [
             "What does the user want?",
             "Name the intent of the {input}.",
             "Which request is it?",
         ]
         return Sorting(classes, ["text", "request", "message"], ["intent", "topic", "aim"], asks)
+
+    def by_example(self, draw: Random) -> Sorting:
+        """Requests by what is wanted; another request that wants it stands for it."""
+        names = draw.sample(list(self.intents), draw.choice([2, 2, 3, 4]))
+        classes = {
+            draw.choice(sorted(self.intents[name], key=len)[:SHORT]): one_of(self.intents[name])
+            for name in names
+        }
+        asks = [
+            "Which of these means nearly the same as the {input}?",
+            "Choose what says the same as the {input}: {classes}.",
+            "Who says this, which of these does he say?",
+            "Find the one that is most like the {input}.",
+        ]
+        inputs, outputs = ["text", "request", "message"], ["same", "nearest", "meaning"]
+        return Sorting(classes, inputs, outputs, asks, common=False)
 
     def naming(self, draw: Random, count: int) -> Episode:
         """Sentences and the first name of one kind in each."""
@@ -73,6 +94,33 @@ class Sets:
 def one_of(texts: Sequence[str]) -> Draw:
     """One of some texts."""
     return lambda draw: draw.choice(texts)
+
+
+def labels_of(names: Sequence[str], draw: Random) -> list[str]:
+    """Labels for names whose words stand between ``_``, written one way, not always whole.
+
+    So a model must read a label's words, and cannot know the labels by heart.
+    """
+    joined = draw.choice((" ".join, " ".join, "_".join, in_capitals))
+    labels = [joined(some_words(name.split("_"), draw)) for name in names]
+    return (
+        labels if len(set(labels)) == len(labels) else [joined(name.split("_")) for name in names]
+    )
+
+
+def some_words(words: list[str], draw: Random) -> list[str]:
+    """All words of a name, the other way round, the last alone, or that behind another."""
+    ways = (words, words, words[::-1], words[-1:], [draw.choice(BEFORE), words[-1]])
+    return draw.choice(ways)
+
+
+def in_capitals(words: Iterable[str]) -> str:
+    """Words without gaps, each with a capital.
+
+    >>> in_capitals(["pay", "bill"])
+    'PayBill'
+    """
+    return "".join(word[0].upper() + word[1:] for word in words)
 
 
 def read_labelled(path: Path) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Trials: held-out tasks put to a model with other words and other examples each time."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,12 +64,27 @@ def ways(trial: Trial) -> list[Way]:
     found.append(Way(f"no instruction, {last} shown", "", last))
     match trial.signature.target.type:
         case Choice(labels):
+            plain = {label: in_words(label) for label in labels}
+            if list(plain) != list(plain.values()):
+                found += [
+                    Way("its instruction, labels in plain words", right, 0, plain),
+                    Way(f"the same, {last} shown", right, last, plain),
+                ]
             letters = {label: chr(ord("A") + place) for place, label in enumerate(labels)}
             found += [
                 Way("letters for labels, none shown", "", 0, letters),
                 Way(f"letters for labels, {last} shown", "", last, letters),
             ]
     return found
+
+
+def in_words(label: str) -> str:
+    """A label written as words.
+
+    >>> in_words("PlayMusic")
+    'play music'
+    """
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", label).lower()
 
 
 def tried(trial: Trial, lm: LM, model: str) -> Comparison:

@@ -12,6 +12,7 @@ from afina.lm.request import Message
 from afina.task.signature import Choice
 from recipes import asking, generated, held_out
 from recipes.episode import Episode, conversation
+from recipes.sets import BEFORE, Sets, labels_of
 from recipes.sorting import Sorting, sort_out
 from recipes.words import CATEGORIES, RELATIONS
 
@@ -115,6 +116,16 @@ def test_every_conversation_ends_with_its_last_answer() -> None:
         ("number of words", "3"),
         ("spelt", "c c c"),
         ("each word twice", "ccc ccc bb bb d d"),
+        ("without the second word", "ccc d"),
+        ("without the third word", "ccc bb"),
+        ("without the last two words", "ccc"),
+        ("third to last word", "ccc"),
+        ("second and last word", "bb d"),
+        ("last two words", "bb d"),
+        ("last word, then the others", "d ccc bb"),
+        ("last word in capitals", "D"),
+        ("first letter of the last word", "d"),
+        ("last letter of the first word", "c"),
     ],
 )
 def test_an_edit_does_what_it_says(edit: str, wanted: str) -> None:
@@ -129,3 +140,28 @@ def test_an_answer_to_facts_stands_in_its_text_and_no_other_would_do() -> None:
             asked = [name for name in re.findall(r"[A-Z]\w+", question)[1:] if name in text]
             said = [each for each in text.split(". ") if all(name in each for name in asked)]
             assert any(answer in each for each in said), (text, question, answer)
+
+
+def test_an_intents_label_is_made_of_its_words_and_labels_differ() -> None:
+    names, seen = ["pay_bill", "bill_due", "what_is_your_name"], set()
+    for seed in range(300):
+        labels = labels_of(names, Random(seed))
+        assert len(set(labels)) == len(names)
+        seen.update(labels)
+        for name, label in zip(names, labels, strict=True):
+            words = {*name.split("_"), *BEFORE}
+            assert set(re.split(" |_|(?<=[a-z])(?=[A-Z])", label)) <= words | {
+                word.capitalize() for word in words
+            }
+    assert {"pay bill", "PayBill", "bill_pay", "bill", "Due", "get name"} <= seen
+
+
+def test_a_request_stands_for_those_that_want_the_same() -> None:
+    intents = {
+        name: [f"{name} {row}" for row in range(40)] for name in ("pay", "call", "sing", "rest")
+    }
+    sets, draw = Sets({}, intents, {}), Random(0)
+    for _ in range(30):
+        sorting = sets.by_example(draw)
+        for label, drawn in sorting.classes.items():
+            assert drawn(draw).split()[0] == label.split()[0]

@@ -9,6 +9,7 @@ from afina.evaluation.compare import Comparison
 from afina.lm.lm import LM
 from afina.lm.reply import Reply
 from afina.lm.request import Request
+from afina.task.signature import Choice
 from recipes import evaluate
 from recipes.trials import Trial, from_edit, from_kinds, tried, ways
 from recipes.words import CATEGORIES
@@ -77,6 +78,16 @@ def test_a_task_without_labels_is_put_in_fewer_ways() -> None:
     named = [way.name for way in ways(from_edit("without the first word", seed=3))]
     assert "letters for labels, 8 shown" not in named
     assert named[0] == "no instruction"
+
+
+def test_labels_that_are_no_words_are_put_in_words_too(trial: Trial) -> None:
+    output = replace(trial.signature.target, type=Choice(("PlayMusic", "GetWeather")))
+    signature = replace(trial.signature, outputs=(output,))
+    found = {way.name: way for way in ways(replace(trial, signature=signature))}
+    way = found["its instruction, labels in plain words"]
+    assert way.words == {"PlayMusic": "play music", "GetWeather": "get weather"}
+    assert way.instruction == signature.instruction
+    assert "its instruction, labels in plain words" not in [way.name for way in ways(trial)]
 
 
 def test_a_table_replaces_the_one_before_and_nothing_else(trial: Trial, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
-from recipes import prepare
+from recipes import meaning, prepare
 from recipes.stock import KEPT, Stock, answers
 from recipes.vocabulary import END, FIRST_GAP, SIZE, START
 
@@ -58,6 +59,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(
     for seed in ("1", "2"):
         command = [sys.executable, "-m", "recipes.prepare", "--shared", str(shared)]
         command += ["--folder", str(tmp_path / seed), "--conversations", "300", "--learned", "200"]
+        command += ["--no-meaning"]
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         facts = json.loads((tmp_path / seed / "prepared.json").read_bytes())
@@ -69,7 +71,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(
 
 
 def test_conversations_end_with_an_answer_and_fit(shared: Path, tmp_path: Path) -> None:
-    prepare.prepare(shared, tmp_path, count=KEPT + 60, seed=0, learned=200)
+    prepare.prepare(shared, tmp_path, count=KEPT + 60, seed=0, learned=200, meaning=False)
     stock = Stock.at(tmp_path)
     assert stock.end == 60
     assert int(stock.talks.max()) < SIZE
@@ -82,3 +84,20 @@ def test_conversations_end_with_an_answer_and_fit(shared: Path, tmp_path: Path) 
         assert (talk != FIRST_GAP).all()
     assert stock.text[0] == START
     assert np.count_nonzero(stock.text == START) == 14
+
+
+def test_sortings_by_meaning_are_put_into_talks(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, anything in (("FEWEST", 1), ("LEAST", -1.0), ("APART", 0.9), ("CLEAR", -9.0)):
+        monkeypatch.setattr(meaning, name, anything)
+    told = {}
+    for added in (False, True):
+        folder = tmp_path / str(added)
+        prepare.prepare(shared, folder, count=300, seed=0, meaning=added)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        assert tokenizer.to_str() == Tokenizer.from_file(str(prepare.SHIPPED)).to_str()
+        told[added] = tokenizer.decode(np.load(folder / "talks.npy"))
+    asked = "has to do with: "
+    assert asked in told[True]
+    assert asked not in told[False]
