@@ -23,8 +23,9 @@ from recipes.episode import Episode
 from recipes.generated import kind_of_thing
 
 SHOTS = (1, 4, 8)
-SEEDS = range(3)
-ROWS = 200  # of dev
+SEEDS = range(5)
+ROWS = 500  # at most, of dev or made
+SENTENCES = 200  # about things of two kinds: there are not many more
 POOL = 64  # rows that examples are taken from
 LONGEST = 160  # characters of an example's inputs; eight of them and a row must fit 512 tokens
 CALLS = CallSettings(max_tokens=24)
@@ -88,7 +89,7 @@ def in_words(label: str) -> str:
 
 
 def tried(trial: Trial, lm: LM, model: str) -> Comparison:
-    """A trial's ways side by side; where examples are shown, with three draws of them."""
+    """A trial's ways side by side; where examples are shown, with five draws of them."""
     entries = []
     for way in ways(trial):
         seeds = tuple(SEEDS) if way.shots else (0,)
@@ -151,7 +152,7 @@ def from_kinds(one: str, other: str, *, seed: int) -> Trial:
     draw = Random(seed)
     drawn = {name: kind_of_thing(name, in_frame=True) for name in (one, other)}
     texts: dict[str, str] = {}
-    while len(texts) < ROWS + POOL:
+    while len(texts) < SENTENCES + POOL:
         name = draw.choice([one, other])
         texts[drawn[name](draw)] = name
     instruction = f"Say what kind of thing the sentence speaks of: {one} or {other}."

@@ -44,7 +44,7 @@ QUICK = {
     "p-tuning-v2": {"length": 2, "epochs": 1},
     "few-shot": {"shots": 2},
     **{name: {"calls": 24} for name in SEARCHED},
-    "full-fine-tuning": {"epochs": 1},
+    "full-fine-tuning": {"epochs": 1, "rate": 5e-5},  # more of it only harms so small a model
 }
 
 

@@ -26,7 +26,7 @@ from afina.training.watch import Watch
 class FullSettings:
     """What full fine-tuning does."""
 
-    rate: float = 5e-5  # learning rate of the model's weights
+    rate: float = 0.0  # learning rate of the model's weights; 0: by its width
     head_rate: float = 1e-3  # learning rate of the head
     probe: float = 0.01  # strength (C) of the logistic regression the head starts from
     answer: str = "auto"  # head | words | text; auto: what the model and the target suggest
@@ -50,13 +50,22 @@ class WholeLearner(nn.Module):
         assert isinstance(self.answer, nn.Module)
         head = list(self.answer.parameters())
         return [
-            Group(list(self.model.parameters()), self.settings.rate),
+            Group(list(self.model.parameters()), self.settings.rate or rate_of(self.backbone)),
             *([Group(head, self.settings.head_rate)] if head else []),
         ]
 
     def loss(self, rows: Sequence[Read]) -> Tensor:
         assert isinstance(self.answer, Answer)
         return self.answer.loss(self.answer.gather(self.backbone, rows, [None] * len(rows)), rows)
+
+
+def rate_of(backbone: Backbone) -> float:
+    """5e-5 for models 768 wide, and for others by the square of their width (docs/log.md).
+
+    That is what Devlin et al. 2019, https://arxiv.org/abs/1810.04805, found good for BERT; never
+    above 2e-3, the highest that was tried.
+    """
+    return min(2e-3, 5e-5 * (768 / backbone.frozen.width) ** 2)
 
 
 @dataclass(frozen=True)

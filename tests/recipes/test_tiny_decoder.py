@@ -6,7 +6,7 @@ import pytest
 
 from afina.backbones.backbone import load_backbone
 from afina.backbones.local_lm import LocalLM
-from recipes.trials import Trial, Way, from_edit, report
+from recipes.trials import Trial, Way, from_edit, from_kinds, report
 
 NAME = "builtin:tiny-decoder"
 
@@ -38,4 +38,16 @@ def test_it_takes_from_examples_what_no_instruction_says(lm: LocalLM) -> None:
     trial = from_edit("first letter", seed=5)
     trial = replace(trial, rows=trial.rows[:40])
     assert score(lm, trial, "") <= 0.2
-    assert score(lm, trial, "", shots=16) >= 0.7
+    assert score(lm, trial, "", shots=16) >= 0.5
+
+
+def test_it_does_an_edit_that_it_never_read(lm: LocalLM) -> None:
+    trial = from_edit("second to last word", seed=5)
+    trial = replace(trial, rows=trial.rows[:100])
+    assert score(lm, trial, trial.signature.instruction) >= 0.15
+    assert score(lm, trial, "") <= 0.05
+
+
+def test_it_sorts_kinds_that_it_never_read_by_examples(lm: LocalLM) -> None:
+    trial = from_kinds("metal", "instrument", seed=1)
+    assert score(lm, trial, "", shots=8) >= 0.6

@@ -13,8 +13,15 @@ from afina.disk import Disk
 from afina.errors import ArtefactError, InputError, Interrupted, MismatchError, ModelError
 from afina.solver import Packed
 from afina.task.task import Task
+from afina.training.answering import prepare
 from afina.training.checkpoint import Checkpoints
-from afina.training.full_run import FullSettings, WholeSolver, fine_tune, unpack_whole
+from afina.training.full_run import (
+    FullSettings,
+    WholeLearner,
+    WholeSolver,
+    fine_tune,
+    unpack_whole,
+)
 from afina.training.train import Outcome, TrainSettings
 from afina.training.watch import Watch
 from tests.tiny import tiny
@@ -51,6 +58,18 @@ def test_all_weights_are_trained_packed_and_unpacked(family: str, tmp_path: Path
     again = unpack_whole(solver.pack(), other)
     assert said(again) == said(solver)
     assert digest_of(other.frozen.model) == digest_of(backbone.frozen.model)
+
+
+@pytest.mark.parametrize(
+    ("width", "given", "rate"),
+    [(768, 0.0, 5e-5), (384, 0.0, 2e-4), (32, 0.0, 2e-3), (384, 1e-3, 1e-3)],
+)
+def test_the_rate_goes_with_the_width_unless_given(width: int, given: float, rate: float) -> None:
+    backbone = tiny("bert")
+    prepared = prepare(TASK, backbone, SETTINGS, None)
+    backbone.frozen.model.config.hidden_size = width
+    learner = WholeLearner(backbone, prepared.answer, replace(SETTINGS, rate=given))
+    assert learner.groups()[0].learning_rate == pytest.approx(rate)
 
 
 def test_the_weights_move(tmp_path: Path) -> None:
