@@ -23,8 +23,8 @@ def advise(comparison: Comparison) -> tuple[str, str, str]:
     others = [row for row in whole if row is not best]
     rivals = [row for row in others if equal_to(best, row, comparison)]
     beaten = [row for row in others if row not in rivals]
-    unbeaten = [row for row in rivals if not beaten_by_any(row, whole, comparison)]
-    chosen = min((best, *unbeaten), key=lambda row: effort(row, best))
+    level = [row for row in rivals if level_with_higher(row, whole, comparison)]
+    chosen = min((best, *level), key=lambda row: effort(row, best))
     return (
         what(chosen, best),
         how_sure(best, rivals, beaten, comparison),
@@ -38,12 +38,26 @@ def equal_to(one: ComparisonRow, row: ComparisonRow, comparison: Comparison) -> 
     return found is None or "better" not in found.verdict
 
 
-def beaten_by_any(
+def level_with_higher(
     row: ComparisonRow, rows: Sequence[ComparisonRow], comparison: Comparison
 ) -> bool:
-    """Whether one with a higher score was shown to be better than a row."""
+    """Whether a row may be as good as each with a higher score: their difference may be 0.
+
+    Its own interval says so, besides the verdict: verdicts are adjusted for their number, and
+    what is cheap must not be let off because much else was compared.
+    """
     higher = [each for each in rows if (each.score or 0.0) > (row.score or 0.0)]
-    return not all(equal_to(each, row, comparison) for each in higher)
+    return all(
+        equal_to(each, row, comparison) and may_be_none(each, row, comparison) for each in higher
+    )
+
+
+def may_be_none(one: ComparisonRow, row: ComparisonRow, comparison: Comparison) -> bool:
+    """Whether the interval of two rows' difference holds 0, or none is known."""
+    found = between(one.label, row.label, comparison.verdicts)
+    if found is None or found.low is None or found.high is None:
+        return True
+    return found.low <= 0 <= found.high
 
 
 def between(one: str, other: str, verdicts: Sequence[Verdict]) -> Verdict | None:

@@ -107,6 +107,20 @@ def test_a_cheap_one_that_another_was_shown_to_beat_is_not_taken(
     assert found[0].startswith("We would use steady: it scores 0.875")
 
 
+def test_a_cheap_one_is_not_let_off_because_much_was_compared(
+    accuracy: Metric, entry: Callable[..., Entry]
+) -> None:
+    """Eight more rows right out of 200: an interval of its own that leaves out 0, told of 28."""
+    cheap = entry("zero-shot", 170, usage=Usage(200, 2000, 0.01))
+    dear = [entry(f"m{n}", n, usage=Usage(200, 9000, 0.1)) for n in range(172, 179)]
+    found = compare([cheap, *dear], accuracy, task="mr", resamples=1000)
+    told = next(each for each in found.verdicts if (each.a, each.b) == ("zero-shot", "m178"))
+    assert told.verdict.startswith("cannot tell")
+    assert told.high is not None
+    assert told.high < 0
+    assert advise(found)[0].startswith("We would use m178: ")
+
+
 def test_what_left_examples_unanswered_is_neither_taken_nor_beaten(
     accuracy: Metric, entry: Callable[..., Entry]
 ) -> None:

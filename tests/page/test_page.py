@@ -230,3 +230,16 @@ def test_a_report_without_a_score_is_still_a_page(browser: Any, facts: Any, tmp_
     assert found.faults == []
     assert "failed" in texts(found.page, "#rows tbody td")[0]
     found.page.close()
+
+
+def test_no_two_of_many_methods_have_one_mark(browser: Any, facts: Any, tmp_path: Path) -> None:
+    path = tmp_path / "many.html"
+    row = {**facts["rows"][0], "runs": []}
+    rows = [{**row, "label": f"m{number}", "method": f"m{number}"} for number in range(20)]
+    none: dict[str, object] = {"verdicts": [], "curves": [], "crossings": [], "break_even": None}
+    path.write_text(html_page({**facts, **none, "rows": rows, "examples": [], "answers": {}}))
+    found = opened(browser, path, 1280)
+    marks = found.page.eval_on_selector_all(".legend svg", "all => all.map(one => one.innerHTML)")
+    assert found.faults == []
+    assert len(marks) == len(set(marks)) == 20
+    found.page.close()
