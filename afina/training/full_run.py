@@ -65,7 +65,7 @@ def rate_of(backbone: Backbone) -> float:
     That is what Devlin et al. 2019, https://arxiv.org/abs/1810.04805, found good for BERT; never
     above 2e-3, the highest that was tried.
     """
-    return min(2e-3, 5e-5 * (768 / backbone.frozen.width) ** 2)
+    return min(2e-3, 5e-5 * (768 / backbone.frozen.hidden) ** 2)
 
 
 @dataclass(frozen=True)
