@@ -84,7 +84,12 @@ def job(task: Task, folder: Path, method: str, *, seed: int = 0) -> Job:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_packing_and_restoring_change_no_answer(task: Task, tmp_path: Path, method: str) -> None:
+def test_packing_and_restoring_change_no_answer(
+    task: Task, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A program's requests gather into batches as they come, and beside other rows a sum is rounded
+    # otherwise: in bfloat16 a model this small often has two words within that of each other.
+    monkeypatch.setattr("afina.backbones.frozen._has_bfloat16", lambda device: False)
     solver = METHODS[method](job(task, tmp_path, method)).solver
     inputs = [example.inputs for example in task.dev]
     again = restore(solver.pack())

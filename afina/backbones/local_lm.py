@@ -64,7 +64,7 @@ class LocalLM:
     """A decoder or encoder-decoder that answers requests; labels are scored, not written.
 
     A decoder reads what requests begin with once and keeps it. Answers do not depend on the
-    requests beside them.
+    requests beside them but for rounding, by which words that are as likely may change places.
     """
 
     def __init__(self, backbone: Backbone) -> None:

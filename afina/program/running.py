@@ -27,7 +27,7 @@ def traces_of(
     *,
     words: Mapping[str, str] = {},
 ) -> list[Trace]:
-    """A trace a row, in order; the same however many are asked at once.
+    """A trace a row, in order; the same however many are asked at once, but for rounding.
 
     A call that failed and a reply that cannot be read leave their row without outputs.
 
