@@ -32,11 +32,11 @@ def rank(backbone: Backbone, before: str, behind: str, word: str) -> int:
 
 
 def test_it_knows_words_by_what_is_around_them(backbone: Backbone) -> None:
-    """Of 4,096 tokens; among other surroundings a word's rank is worse, by a factor of 3 or so."""
+    """Of 4,096 tokens; among other surroundings a word's rank is worse, by a factor of 7 or so."""
     words = list(CASES.values())
     ranks = torch.tensor([[rank(backbone, *around, word) for word in words] for around in CASES])
     own = ranks.diagonal()
-    assert int((own < 50).sum()) >= 5
+    assert int((own < 30).sum()) >= 5
     others = ranks[~torch.eye(len(words), dtype=torch.bool)]
     apart = (1.0 + others).log().mean() - (1.0 + own).log().mean()
-    assert float(apart) > 0.5, apart
+    assert float(apart) > 1.5, apart
