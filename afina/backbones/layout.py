@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -84,7 +85,9 @@ def place(
             f"{int(lengths.max())} at most; use the template the prompt was tuned with"
         )
     index = (starts[:, None] + number)[soft]
-    return words.index_put(soft.nonzero(as_tuple=True), vectors.to(words.dtype)[index])
+    # Looked up and not indexed: the way back through an index adds in the order threads come.
+    found = F.embedding(index, vectors).to(words.dtype)
+    return words.index_put(soft.nonzero(as_tuple=True), found)
 
 
 def counted(frozen: Frozen, layout: Layout, injections: Injections) -> Layout:

@@ -5,7 +5,7 @@ import torch
 
 from afina.backbones.decoder import Decoder
 from afina.backbones.injection import Embeddings, distinct
-from afina.backbones.layout import compose, padded
+from afina.backbones.layout import compose, padded, place
 from afina.errors import MismatchError, ModelError
 from tests.tiny import FAMILIES, shared
 
@@ -41,6 +41,27 @@ def test_an_input_longer_than_the_position_table_is_refused() -> None:
 def test_a_prompt_of_another_width_is_refused() -> None:
     with pytest.raises(MismatchError, match="width 33, but tiny:bert takes 32"):
         compose(shared("bert").frozen, [[7]], [Embeddings(torch.zeros(2, 33))])
+
+
+def test_two_threads_sum_a_shared_prompts_gradient_in_one_order() -> None:
+    """Broken by indexing the vectors: the threads then add to the gradient as they come."""
+    frozen = shared("bert").frozen
+    vectors = torch.randn(20, frozen.width, requires_grad=True)
+    prompt = Embeddings(vectors)
+    ids = (-1 - torch.arange(20)).expand(64, -1)
+    pull = torch.randn(64, 20, frozen.width)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = []
+        for _ in range(50):
+            vectors.grad = None
+            (place(frozen, ids, [prompt] * 64) * pull).sum().backward()
+            found.append(vectors.grad)
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.allclose(found[0], pull.sum(dim=0), atol=1e-4)
+    assert all(torch.equal(each, found[0]) for each in found)
 
 
 def test_rows_that_share_an_injection_share_its_place() -> None:
