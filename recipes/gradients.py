@@ -38,9 +38,14 @@ def gradients(
 
 def mixed(model: Any) -> torch.autocast:
     """Products in bfloat16 where the machine has it; the weights stay in float32."""
-    cpu = model.device.type == "cpu"
-    able = torch.cpu._is_avx512_bf16_supported() if cpu else torch.cuda.is_bf16_supported()
-    return torch.autocast(model.device.type, torch.bfloat16, enabled=able)
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=has_bfloat16(model.device))
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies in bfloat16 itself; one that does not is slower in it."""
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported()
+    return torch.cuda.is_bf16_supported()
 
 
 def workers(threads: int) -> ThreadPoolExecutor:

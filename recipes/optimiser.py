@@ -1,15 +1,15 @@
-"""AdamW for tables and norms, Muon for the matrices between them; both as one.
-
-Muon: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; its steps are scaled to the
-size of Adam's, after Liu et al. 2025, https://arxiv.org/abs/2502.16982.
-"""
+"""AdamW for tables and norms, Muon for the matrices between them; all as one."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
+
+from recipes.gradients import has_bfloat16
+from recipes.muon import Muon
 
 DECAY = 0.1
 # T5 does not divide its scores by the root of a head's width; its queries' steps are, in its
@@ -38,17 +38,19 @@ class Optimisers:
         distances = [each for each in names if names[each].endswith(T5_DISTANCE)]
         apart = {*queries, *distances}
         betas = (0.9, 0.98)
+        precision = torch.bfloat16 if has_bfloat16(next(iter(names)).device) else torch.float32
 
         def matrices(own: list[Tensor], rate: float) -> Optimizer:
             if muon:
-                return Muon(own, rate, DECAY, adjust_lr_fn="match_rms_adamw")
+                return Muon(own, rate, DECAY, precision=precision)
             return AdamW(own, rate, betas, weight_decay=DECAY)
 
         def others(own: list[Tensor], rate: float) -> Optimizer:
             return AdamW(own, rate, betas, weight_decay=0.0)
 
+        others_of = [each for each in inner if each not in apart]
         found = [
-            (matrices([each for each in inner if each not in apart], rate), rate),
+            *[(matrices(half, rate), rate) for half in (others_of[::2], others_of[1::2])],
             (others([each for each in names if each not in {*inner, *apart}], rate), rate),
         ]
         if apart:
@@ -56,14 +58,17 @@ class Optimisers:
             found += [(matrices(queries, slow), slow), (others(distances, fast), fast)]
         return cls(tuple(part for part, _ in found), tuple(own for _, own in found), names)
 
-    def step(self, share: float) -> None:
-        """One step at a share of the highest rates; gradients are cleared."""
+    def step(self, share: float, pool: ThreadPoolExecutor) -> None:
+        """One step at a share of the highest rates, side by side; gradients are cleared."""
         nn.utils.clip_grad_norm_(list(self.names), 1.0)
-        for part, rate in zip(self.parts, self.rates, strict=True):
+
+        def move(part: Optimizer, rate: float) -> None:
             for group in part.param_groups:
                 group["lr"] = rate * share
             part.step()
             part.zero_grad()
+
+        list(pool.map(move, self.parts, self.rates))
 
     def tensors(self) -> dict[str, Tensor]:
         """What they remember, by weight."""

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from afina.backbones.builtin.folder import WEIGHTS
 from afina.disk import Disk, lock_folder
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from recipes import decoder, encoder, seq2seq
@@ -24,7 +25,7 @@ from recipes.attention import attend
 from recipes.gradients import Part, gradients, keep_memory, mixed, workers
 from recipes.optimiser import Optimisers, seeded
 from recipes.portion import SIZES, Portion, Size
-from recipes.prepare import DATA
+from recipes.prepare import DATA, digest
 from recipes.schedule import SHARE, Schedule
 from recipes.stock import Stock
 
@@ -51,6 +52,7 @@ class Plan:
     rate: float = 5e-3
     muon: bool = True
     talks: float = 1.0  # weight of the talks' loss beside the text's
+    begin: str | None = None  # sha256 of the weights that it begins with in place of random ones
     portion: Portion = field(default_factory=Portion)
 
 
@@ -73,16 +75,18 @@ def pretrain(
     stop_after: int | None = None,
     device: str = "cpu",
     threads: int = 1,
+    begin: Path | None = None,
 ) -> Any:
     """Train until the steps are done or the minutes are over; the model is given back.
 
-    ``stop_after`` steps of this session it is left unfinished, as a killed run is.
+    ``stop_after`` steps of this session it is left unfinished, as a killed run is. ``begin`` is
+    the folder of the exported model that ``plan.begin`` names.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(folder):
         seeded(plan.seed)
         make, losses = MODELS[plan.model]
-        model = make(SIZES[plan.size]).to(device).train()
+        model = begun(make(SIZES[plan.size]), begin).to(device).train()
         attend(model, whole_matrices=device == "cpu")
         optimisers = Optimisers.of(model, rate=plan.rate, muon=plan.muon)
         checkpoints = Checkpoints(folder, Disk())
@@ -132,7 +136,7 @@ class Session:
         parts = self.losses(self.stock, draw, self.plan.portion)
         weights = {"text": 1.0, "talks": self.plan.talks}
         found = gradients(self.model, parts, weights, self.pool)
-        self.optimisers.step(place.schedule.rate(place.step))
+        self.optimisers.step(place.schedule.rate(place.step), self.pool)
         return found
 
     def note(self, place: Place, found: dict[str, Tensor]) -> None:
@@ -166,6 +170,16 @@ class Session:
         weights = {f"weight:{name}": each.detach() for name, each in self.model.named_parameters()}
         facts = {"plan": asdict(self.plan), "data": self.stock.digest, **asdict(place)}
         self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
+
+
+def begun(model: Any, folder: Path | None) -> Any:
+    """The model with the weights of an exported one, where a folder is told."""
+    if folder is not None:
+        found = type(model).from_pretrained(folder, dtype=torch.float32)
+        with torch.no_grad():
+            for weight, own in zip(model.parameters(), found.parameters(), strict=True):
+                weight.copy_(own)
+    return model
 
 
 def refuse_other(found: Checkpoint, plan: Plan, stock: Stock) -> None:
@@ -204,6 +218,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--adamw", action="store_true", help="in place of Muon")
     parser.add_argument("--talks", type=float, default=Plan.talks, help="weight of the talks")
+    parser.add_argument("--begin", type=Path, help="folder of an exported model to train on from")
     parser.add_argument("--run", help="name of the run's folder under recipes/.runs")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--device", default="cpu")
@@ -211,6 +226,8 @@ def main() -> None:
     keep_memory()
     torch.set_num_threads(1)
     plan = Plan(told.model, told.size, told.seed, told.rate, not told.adamw, told.talks)
+    if told.begin:
+        plan = replace(plan, begin=digest(told.begin / WEIGHTS))
     folder = RUNS / (told.run or f"{told.model}-{told.size}-{told.seed}")
     pretrain(
         plan,
@@ -220,6 +237,7 @@ def main() -> None:
         minutes=told.minutes,
         device=told.device,
         threads=told.threads,
+        begin=told.begin,
     )
     print(folder)
 

@@ -17,7 +17,9 @@ from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock
 from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE
 
-OPEN = 0.5  # of a conversation's answers before the last, left out
+OPEN = 0.5  # of a conversation's answers before the last, left out, but
+ALONE = 0.5  # of the conversations: the last alone, behind the others as examples
+GROUP = 4  # conversations of like lengths in a pass: more need much padding (docs/log.md)
 SPREAD = 0.02  # of the tables' numbers at the start
 
 Pair = tuple[Ids, Ids]  # what is read, what is written
@@ -34,7 +36,7 @@ def made(size: Size) -> T5ForConditionalGeneration:
         num_decoder_layers=size.layers // 2,
         num_heads=size.heads,
         dropout_rate=0.0,
-        feed_forward_proj="gated-gelu",
+        feed_forward_proj="gated-gelu_pytorch_tanh",  # as "gated-gelu" in one pass
         tie_word_embeddings=False,  # T5 shrinks what a tied head reads, which then learns slowly
         pad_token_id=PAD,
         eos_token_id=END,
@@ -49,19 +51,19 @@ def made(size: Size) -> T5ForConditionalGeneration:
 def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
     """The mean loss of the texts' rests, and that of answers."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)[:, 1:]
-    pairs = [parted(row, draw) for row in text]
+    cut = int(draw.integers(text.shape[1] // 4, 3 * text.shape[1] // 4))  # of all: no padding
+    pairs = [parted(row, cut) for row in text]
     count = 2 * portion.talk_rows * portion.talk_places // portion.text_places
     talks = sorted((asked(stock, draw) for _ in range(count)), key=lambda pair: len(pair[0]))
-    halves = [talks[: count // 2], talks[count // 2 :]]  # short ones need no padding to long ones
+    groups = [talks[start : start + GROUP] for start in range(0, count, GROUP)]
     return {
         "text": lambda model: loss_of(model, pairs),
-        "talks": lambda model: torch.stack([loss_of(model, half) for half in halves]).mean(),
+        "talks": lambda model: torch.stack([loss_of(model, group) for group in groups]).mean(),
     }
 
 
-def parted(text: Ids, draw: np.random.Generator) -> Pair:
-    """A text's beginning, between a quarter and three quarters of it, and its rest."""
-    cut = int(draw.integers(len(text) // 4, 3 * len(text) // 4))
+def parted(text: Ids, cut: int) -> Pair:
+    """A text's beginning and its rest."""
     return np.array([*text[:cut], END]), np.array([*text[cut:], END])
 
 
@@ -74,7 +76,7 @@ def asked(stock: Stock, draw: np.random.Generator) -> Pair:
     talk = stock.talk(int(draw.integers(stock.first, stock.end)))[1:]
     begins = np.flatnonzero(talk == ASSISTANT) + 1
     last = len(begins) if draw.random() < 0.5 else int(draw.integers(len(begins))) + 1
-    opened = draw.random(last) < OPEN
+    opened = draw.random(last) < (0.0 if draw.random() < ALONE else OPEN)
     opened[-1] = True
     read: list[int] = []
     written: list[int] = []
@@ -93,11 +95,12 @@ def loss_of(model: Any, pairs: list[Pair]) -> Tensor:
     read, written = padded([pair[0] for pair in pairs]), padded([pair[1] for pair in pairs])
     read, written = read.to(model.device), written.to(model.device)
     starts = F.pad(written[:, :-1], (1, 0), value=PAD)
-    states = model.encoder(input_ids=read, attention_mask=(read != PAD).long())[0]
+    padding = None if (read != PAD).all() else (read != PAD).long()
+    states = model.encoder(input_ids=read, attention_mask=padding)[0]
     found = model.decoder(
         input_ids=starts,
         encoder_hidden_states=states,
-        encoder_attention_mask=(read != PAD).long(),
+        encoder_attention_mask=padding,
         use_cache=False,
     )[0]
     wanted = written != PAD

@@ -1,5 +1,6 @@
 """The losses that are trained on, beside what transformers computes from the same rows."""
 
+from collections import Counter
 from itertools import chain
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from recipes import decoder, encoder, seq2seq
-from recipes.portion import Size
+from recipes.portion import Portion, Size
 from recipes.stock import Stock
 from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, MASK, PAD, START, USER
 
@@ -47,11 +48,35 @@ def test_an_encoder_decoders_loss_is_that_of_its_own_head() -> None:
 
 def test_a_texts_parts_together_are_the_text() -> None:
     text = np.arange(100, 355, dtype=np.uint16)
-    for seed in range(20):
-        read, written = seq2seq.parted(text, np.random.default_rng(seed))
-        assert [*read[:-1], *written[:-1]] == text.tolist()
-        assert read[-1] == written[-1] == END
-        assert 60 < len(written) < 200
+    read, written = seq2seq.parted(text, 70)
+    assert [*read[:-1], *written[:-1]] == text.tolist()
+    assert read[-1] == written[-1] == END
+    assert len(read) == 71
+
+
+def test_an_encoder_decoder_reads_a_steps_texts_and_talks_whole_with_little_padding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lengths = [4 + place * 7 % 120 for place in range(200)]
+    talks = [[START, USER, *[50] * length, ASSISTANT, 60, END] for length in lengths]
+    starts = np.cumsum([0, *map(len, talks)])
+    whole = np.array(list(chain.from_iterable(talks)), dtype=np.uint16)
+    stock = Stock(np.full(5000, 70, np.uint16), whole, whole, starts, last=0)
+    places, tokens = {"read": 0, "written": 0}, {"read": 0, "written": 0}
+
+    def counted(model: object, pairs: list[seq2seq.Pair]) -> torch.Tensor:
+        for name, rows in zip(places, zip(*pairs, strict=True), strict=True):
+            places[name] += len(rows) * max(map(len, rows))
+            tokens[name] += sum(map(len, rows))
+        return torch.zeros(())
+
+    monkeypatch.setattr(seq2seq, "loss_of", counted)
+    parts = seq2seq.losses(stock, np.random.default_rng(0), Portion())
+    parts["text"](None)
+    assert sum(tokens.values()) == 16 * (255 + 2)
+    assert places == tokens
+    parts["talks"](None)
+    assert places["read"] < 1.1 * tokens["read"]
 
 
 def test_answers_put_back_into_their_places_give_the_talk() -> None:
@@ -60,11 +85,11 @@ def test_answers_put_back_into_their_places_give_the_talk() -> None:
     talk = [START, *chain.from_iterable(turns)]
     whole = np.array(talk, dtype=np.uint16)
     stock = Stock(whole, whole, whole, np.array([0, len(talk)]), last=0)
-    counts = set()
-    for seed in range(40):
+    counts = Counter[int]()
+    for seed in range(80):
         read, written = (list(each) for each in seq2seq.asked(stock, np.random.default_rng(seed)))
         answers = parted_at(written, END)
-        counts.add(len(answers))
+        counts[len(answers)] += 1
         begun, rest = [], read[:-1]
         for number, answer in enumerate(answers):
             mark = FIRST_GAP + number if number else None
@@ -74,7 +99,8 @@ def test_answers_put_back_into_their_places_give_the_talk() -> None:
             rest = rest[place + bool(number) :]
         assert rest == []
         assert begun == talk[1 : len(begun) + 1]
-    assert counts == {1, 2, 3, 4, 5, 6}
+    assert set(counts) == {1, 2, 3, 4, 5, 6}
+    assert counts[1] > 40  # the last alone, as a model is asked
 
 
 def parted_at(ids: list[int], end: int) -> list[list[int]]:

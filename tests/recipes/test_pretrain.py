@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from afina.disk import Disk
+from afina.training.checkpoint import Checkpoints
 from recipes import portion, pretrain, schedule, seq2seq
+from recipes.export import export
+from recipes.gradients import workers
 from recipes.optimiser import Optimisers
 from recipes.pretrain import MODELS, Plan
 from recipes.stock import Stock
-from recipes.vocabulary import ASSISTANT, END, SIZE, START, USER
+from recipes.vocabulary import ASSISTANT, END, SIZE, START, USER, trained_tokenizer
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = portion.Size(width=32, layers=2, heads=2, inner=48)
@@ -97,13 +101,32 @@ def test_another_plan_or_other_data_do_not_go_on_from_a_run(tmp_path: Path) -> N
         trained(Plan("decoder", "tiny", seed=1, portion=SMALL), tmp_path, 2)
 
 
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_a_run_begins_with_the_weights_of_an_exported_model(model: str, tmp_path: Path) -> None:
+    plan = Plan(model, "tiny", portion=SMALL)
+    trained(plan, tmp_path / "first", 2)
+    found = Checkpoints(tmp_path / "first", Disk()).load()
+    assert found is not None
+    export(found, trained_tokenizer(["1 2"]), tmp_path / "exported")
+    begun = pretrain.pretrain(
+        replace(plan, begin="told"),
+        counting_stock(),
+        tmp_path / "second",
+        steps=0,
+        begin=tmp_path / "exported",
+    )
+    for name, weight in begun.named_parameters():
+        assert torch.equal(weight, found.tensors[f"weight:{name}"].half().float()), name
+
+
 def test_t5s_queries_move_by_less_as_it_does_not_divide_their_scores() -> None:
     model = seq2seq.made(TINY)
     optimisers = Optimisers.of(model, rate=1e-2, muon=True)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     for weight in model.parameters():
         weight.grad = torch.randn_like(weight)
-    optimisers.step(1.0)
+    with workers(1) as pool:
+        optimisers.step(1.0, pool)
     moved = {
         name: (weight.detach() - before[name]).square().mean().sqrt().item()
         for name, weight in model.named_parameters()
