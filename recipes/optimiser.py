@@ -48,9 +48,9 @@ class Optimisers:
         def others(own: list[Tensor], rate: float) -> Optimizer:
             return AdamW(own, rate, betas, weight_decay=0.0)
 
-        others_of = [each for each in inner if each not in apart]
+        plain = [each for each in inner if each not in apart]
         found = [
-            *[(matrices(half, rate), rate) for half in (others_of[::2], others_of[1::2])],
+            *[(matrices(half, rate), rate) for half in (plain[::2], plain[1::2])],  # one a core
             (others([each for each in names if each not in {*inner, *apart}], rate), rate),
         ]
         if apart:
