@@ -13,11 +13,8 @@ from recipes.muon import Muon
 
 DECAY = 0.1
 # T5 does not divide its scores by the root of a head's width; its queries' steps are, in its
-# place, or each place soon looks at one other alone. It knows of distance by a table of biases
-# alone, which are scores and have to grow to several units: their steps are larger (docs/log.md).
+# place, or each place soon looks at one other alone (docs/log.md).
 T5_QUERY = "Attention.q.weight"
-T5_DISTANCE = "relative_attention_bias.weight"
-FAST = 20
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,6 @@ class Optimisers:
         tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
         inner = [each for each in names if each.ndim == 2 and each not in tables]
         queries = [each for each in inner if names[each].endswith(T5_QUERY)]
-        distances = [each for each in names if names[each].endswith(T5_DISTANCE)]
-        apart = {*queries, *distances}
         betas = (0.9, 0.98)
         precision = torch.bfloat16 if has_bfloat16(next(iter(names)).device) else torch.float32
 
@@ -48,14 +43,14 @@ class Optimisers:
         def others(own: list[Tensor], rate: float) -> Optimizer:
             return AdamW(own, rate, betas, weight_decay=0.0)
 
-        plain = [each for each in inner if each not in apart]
+        plain = [each for each in inner if each not in set(queries)]
         found = [
             *[(matrices(half, rate), rate) for half in (plain[::2], plain[1::2])],  # one a core
-            (others([each for each in names if each not in {*inner, *apart}], rate), rate),
+            (others([each for each in names if each not in set(inner)], rate), rate),
         ]
-        if apart:
-            slow, fast = rate / model.config.d_kv**0.5, rate * FAST
-            found += [(matrices(queries, slow), slow), (others(distances, fast), fast)]
+        if queries:
+            slow = rate / model.config.d_kv**0.5
+            found.append((matrices(queries, slow), slow))
         return cls(tuple(part for part, _ in found), tuple(own for _, own in found), names)
 
     def step(self, share: float, pool: ThreadPoolExecutor) -> None:

@@ -43,9 +43,30 @@ def made(size: Size) -> T5ForConditionalGeneration:
         decoder_start_token_id=PAD,
     )
     model = T5ForConditionalGeneration._from_config(config, attn_implementation="sdpa")
-    for table in (model.shared, model.lm_head):
-        torch.nn.init.normal_(table.weight, std=SPREAD)
+    torch.nn.init.normal_(model.shared.weight, std=SPREAD)
+    for part in (model.encoder, model.decoder):
+        slope(part.block[0].layer[0].SelfAttention)
     return model
+
+
+def slope(attention: Any) -> None:
+    """Begin T5's table of distances with a slope a head: far places count less, in some heads.
+
+    ALiBi's: Press et al. 2022, https://arxiv.org/abs/2108.12409. A table that begins level has to
+    grow fast to tell places apart, and then leaves the words no say in what is looked at.
+    """
+    table = attention.relative_attention_bias.weight  # [buckets, heads]
+    buckets, heads = table.shape
+    places = torch.arange(attention.relative_attention_max_distance + 1.0)
+    distances = (places - places[:, None]).abs()
+    slopes = 2.0 ** (-8 / heads * torch.arange(1, heads + 1))
+    with torch.no_grad():
+        table.copy_(torch.arange(float(buckets))[:, None].expand_as(table))
+        bucket = attention.compute_bias(len(places), len(places))[0, 0].long()
+        nearest = torch.zeros(buckets).scatter_reduce_(
+            0, bucket.flatten(), distances.flatten(), "amin", include_self=False
+        )
+        table.copy_(-slopes * nearest[:, None])
 
 
 def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:

@@ -46,6 +46,21 @@ def test_an_encoder_decoders_loss_is_that_of_its_own_head() -> None:
     assert both.item() == pytest.approx(sum(losses).item() / 6, abs=1e-5)
 
 
+def test_a_head_of_an_encoder_decoder_begins_with_its_slope_over_distances() -> None:
+    model = seq2seq.made(TINY)
+    reading, writing = (
+        part.block[0].layer[0].SelfAttention.compute_bias(9, 9)[0]
+        for part in (model.encoder, model.decoder)
+    )
+    places = torch.arange(9.0)
+    behind = (places[:, None] - places).clamp(min=0)
+    slopes = torch.tensor([2**-4, 2**-8])[:, None, None]
+    torch.testing.assert_close(writing, -slopes * behind)
+    near = behind + behind.T < 4  # further ones share a bucket with nearer ones there
+    torch.testing.assert_close(reading[:, near], (-slopes * (behind + behind.T))[:, near])
+    assert (reading[:, 0, 8] <= reading[:, 0, 3]).all()
+
+
 def test_a_texts_parts_together_are_the_text() -> None:
     text = np.arange(100, 355, dtype=np.uint16)
     read, written = seq2seq.parted(text, 70)
