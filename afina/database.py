@@ -1,6 +1,7 @@
 """A SQLite file of ours: whose it is, which version, brought up to date, and our errors for its."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from afina.errors import AfinaError, ArtefactError, BusyError, InputError, MismatchError, SpaceError
 
 BUSY_SECONDS = 20.0
+AGAIN_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ class Schema:
                 f"{path}: expected a {self.noun} of version {len(self.migrations)} or older, came "
                 f"{version}, made by a newer afina; upgrade afina"
             )
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers go on beside a writer; SQLite itself waits for no other that turns this on."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+            time.sleep(AGAIN_SECONDS)
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

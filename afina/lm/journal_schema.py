@@ -4,7 +4,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from afina.database import BUSY_SECONDS, Schema
+from afina.database import BUSY_SECONDS, Schema, write_ahead
 from afina.disk import write_fault
 
 APPLICATION = 0x41464A4C  # "AFJL"
@@ -110,7 +110,7 @@ def make_file(path: Path) -> None:
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a journal up to date, once, whoever comes first."""
     SCHEMA.check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     SCHEMA.migrate(connection)

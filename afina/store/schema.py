@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from afina.database import BUSY_SECONDS, Schema, database_fault
+from afina.database import BUSY_SECONDS, Schema, database_fault, write_ahead
 
 APPLICATION = 0x4146494E  # "AFIN"
 MIGRATIONS = (
@@ -141,6 +141,6 @@ def connect(path: Path) -> sqlite3.Connection:
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a database up to date, once, whoever comes first."""
     SCHEMA.check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     SCHEMA.migrate(connection)
