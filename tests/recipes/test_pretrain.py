@@ -39,10 +39,16 @@ def counting_stock() -> Stock:
     return Stock(text, text[:600], np.array(one, dtype=np.uint16).ravel(), np.arange(1201) * 6)
 
 
-def trained(plan: Plan, folder: Path, steps: int, stop_after: int | None = None) -> dict:
+def trained(
+    plan: Plan,
+    folder: Path,
+    steps: int,
+    stop_after: int | None = None,
+    begin: Path | None = None,
+) -> dict:
     with torch.random.fork_rng():
         model = pretrain.pretrain(
-            plan, counting_stock(), folder, steps=steps, stop_after=stop_after
+            plan, counting_stock(), folder, steps=steps, stop_after=stop_after, begin=begin
         )
     torch.use_deterministic_algorithms(False)
     return dict(model.named_parameters())
@@ -108,14 +114,9 @@ def test_a_run_begins_with_the_weights_of_an_exported_model(model: str, tmp_path
     found = Checkpoints(tmp_path / "first", Disk()).load()
     assert found is not None
     export(found, trained_tokenizer(["1 2"]), tmp_path / "exported")
-    begun = pretrain.pretrain(
-        replace(plan, begin="told"),
-        counting_stock(),
-        tmp_path / "second",
-        steps=0,
-        begin=tmp_path / "exported",
-    )
-    for name, weight in begun.named_parameters():
+    told = replace(plan, begin="told")
+    begun = trained(told, tmp_path / "second", 0, begin=tmp_path / "exported")
+    for name, weight in begun.items():
         assert torch.equal(weight, found.tensors[f"weight:{name}"].half().float()), name
 
 
