@@ -8,7 +8,7 @@ class Size:
     """A transformer's shape."""
 
     width: int
-    layers: int  # of an encoder-decoder: half in each part
+    layers: int  # an encoder-decoder writes by half as many and one
     heads: int
     inner: int  # width between a layer's two products
 

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import AutoConfig, LlamaForCausalLM
 
 from afina.backbones.builtin.folder import WEIGHTS
 from afina.disk import Disk, lock_folder
 from afina.training.checkpoint import Checkpoint, Checkpoints
 from recipes import decoder, encoder, seq2seq
+from recipes.adaptation import adapt
 from recipes.attention import attend
 from recipes.gradients import Part, gradients, keep_memory, mixed, workers
 from recipes.optimiser import Optimisers, seeded
@@ -86,7 +88,7 @@ def pretrain(
     with lock_folder(folder):
         seeded(plan.seed)
         make, losses = MODELS[plan.model]
-        model = begun(make(SIZES[plan.size]), begin).to(device).train()
+        model = begun(make(SIZES[plan.size]), begin, stock).to(device).train()
         attend(model, whole_matrices=device == "cpu")
         optimisers = Optimisers.of(model, rate=plan.rate, muon=plan.muon)
         checkpoints = Checkpoints(folder, Disk())
@@ -172,13 +174,24 @@ class Session:
         self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
 
 
-def begun(model: Any, folder: Path | None) -> Any:
-    """The model with the weights of an exported one, where a folder is told."""
-    if folder is not None:
+def begun(model: Any, folder: Path | None, stock: Stock) -> Any:
+    """The model with the weights of an exported one, or of an exported decoder, where one is told.
+
+    Raises SystemExit where the folder's model is of another kind.
+    """
+    if folder is None:
+        return model
+    kind = AutoConfig.from_pretrained(folder).model_type
+    if kind == model.config.model_type:
         found = type(model).from_pretrained(folder, dtype=torch.float32)
-        with torch.no_grad():
-            for weight, own in zip(model.parameters(), found.parameters(), strict=True):
-                weight.copy_(own)
+        model.load_state_dict(found.state_dict())
+    elif (kind, model.config.model_type) == ("llama", "t5"):
+        adapt(model, LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), stock)
+    else:
+        raise SystemExit(
+            f"{folder} holds a {kind}, which a {model.config.model_type} cannot begin with; "
+            "name a folder of its own kind, or for seq2seq that of a decoder"
+        )
     return model
 
 
@@ -218,6 +231,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--adamw", action="store_true", help="in place of Muon")
     parser.add_argument("--talks", type=float, default=Plan.talks, help="weight of the talks")
+    parser.add_argument("--text-rows", type=int, default=Portion.text_rows, help="of a step")
+    parser.add_argument("--talk-rows", type=int, default=Portion.talk_rows, help="of a step")
     parser.add_argument("--begin", type=Path, help="folder of an exported model to train on from")
     parser.add_argument("--run", help="name of the run's folder under recipes/.runs")
     parser.add_argument("--data", type=Path, default=DATA)
@@ -225,7 +240,15 @@ def main() -> None:
     told = parser.parse_args()
     keep_memory()
     torch.set_num_threads(1)
-    plan = Plan(told.model, told.size, told.seed, told.rate, not told.adamw, told.talks)
+    plan = Plan(
+        told.model,
+        told.size,
+        told.seed,
+        told.rate,
+        not told.adamw,
+        told.talks,
+        portion=Portion(told.text_rows, talk_rows=told.talk_rows),
+    )
     if told.begin:
         plan = replace(plan, begin=digest(told.begin / WEIGHTS))
     folder = RUNS / (told.run or f"{told.model}-{told.size}-{told.seed}")

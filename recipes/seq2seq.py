@@ -15,7 +15,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from recipes.gradients import Part
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock
-from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE
+from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE, START
 
 OPEN = 0.5  # of a conversation's answers before the last, left out, but
 ALONE = 0.5  # of the conversations: the last alone, behind the others as examples
@@ -32,15 +32,15 @@ def made(size: Size) -> T5ForConditionalGeneration:
         d_model=size.width,
         d_kv=size.width // size.heads,
         d_ff=size.inner,
-        num_layers=size.layers // 2 + 1,
-        num_decoder_layers=size.layers // 2,
+        num_layers=size.layers,
+        num_decoder_layers=size.layers // 2 + 1,
         num_heads=size.heads,
         dropout_rate=0.0,
-        feed_forward_proj="gated-gelu_pytorch_tanh",  # as "gated-gelu" in one pass
+        feed_forward_proj="gated-silu",  # as Llama's
         tie_word_embeddings=False,  # T5 shrinks what a tied head reads, which then learns slowly
         pad_token_id=PAD,
         eos_token_id=END,
-        decoder_start_token_id=PAD,
+        decoder_start_token_id=START,
     )
     model = T5ForConditionalGeneration._from_config(config, attn_implementation="sdpa")
     torch.nn.init.normal_(model.shared.weight, std=SPREAD)
@@ -71,7 +71,7 @@ def slope(attention: Any) -> None:
 
 def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
     """The mean loss of the texts' rests, and that of answers."""
-    text = stock.text_rows(draw, portion.text_rows, portion.text_places)[:, 1:]
+    text = stock.text_rows(draw, portion.text_rows, portion.text_places)
     cut = int(draw.integers(text.shape[1] // 4, 3 * text.shape[1] // 4))  # of all: no padding
     pairs = [parted(row, cut) for row in text]
     count = 2 * portion.talk_rows * portion.talk_places // portion.text_places
@@ -94,7 +94,7 @@ def asked(stock: Stock, draw: np.random.Generator) -> Pair:
     Each but the first left out has a mark of its own, in its place and before it. So a row tells
     of several answers, and with one left out it is as the model is asked later.
     """
-    talk = stock.talk(int(draw.integers(stock.first, stock.end)))[1:]
+    talk = stock.talk(int(draw.integers(stock.first, stock.end)))
     begins = np.flatnonzero(talk == ASSISTANT) + 1
     last = len(begins) if draw.random() < 0.5 else int(draw.integers(len(begins))) + 1
     opened = draw.random(last) < (0.0 if draw.random() < ALONE else OPEN)
@@ -115,7 +115,7 @@ def loss_of(model: Any, pairs: list[Pair]) -> Tensor:
     """The mean loss of what is written."""
     read, written = padded([pair[0] for pair in pairs]), padded([pair[1] for pair in pairs])
     read, written = read.to(model.device), written.to(model.device)
-    starts = F.pad(written[:, :-1], (1, 0), value=PAD)
+    starts = F.pad(written[:, :-1], (1, 0), value=START)
     padding = None if (read != PAD).all() else (read != PAD).long()
     states = model.encoder(input_ids=read, attention_mask=padding)[0]
     found = model.decoder(

@@ -29,7 +29,7 @@ TURNS = (
     "{% if message.role == 'assistant' %}</s>{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
-AROUND = {"decoder": "<s> $A", "encoder": "<s> $A </s>", "seq2seq": "$A </s>"}
+AROUND = {"decoder": "<s> $A", "encoder": "<s> $A </s>", "seq2seq": "<s> $A </s>"}
 
 
 def trained_tokenizer(texts: Iterable[str]) -> Tokenizer:

@@ -88,7 +88,7 @@ def test_an_encoder_decoder_reads_a_steps_texts_and_talks_whole_with_little_padd
     monkeypatch.setattr(seq2seq, "loss_of", counted)
     parts = seq2seq.losses(stock, np.random.default_rng(0), Portion())
     parts["text"](None)
-    assert sum(tokens.values()) == 16 * (255 + 2)
+    assert sum(tokens.values()) == 16 * (256 + 2)
     assert places == tokens
     parts["talks"](None)
     assert places["read"] < 1.1 * tokens["read"]
@@ -113,7 +113,7 @@ def test_answers_put_back_into_their_places_give_the_talk() -> None:
             begun += [*rest[:place], *answer[bool(number) :]]
             rest = rest[place + bool(number) :]
         assert rest == []
-        assert begun == talk[1 : len(begun) + 1]
+        assert begun == talk[: len(begun)]
     assert set(counts) == {1, 2, 3, 4, 5, 6}
     assert counts[1] > 40  # the last alone, as a model is asked
 

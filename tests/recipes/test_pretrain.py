@@ -107,17 +107,43 @@ def test_another_plan_or_other_data_do_not_go_on_from_a_run(tmp_path: Path) -> N
         trained(Plan("decoder", "tiny", seed=1, portion=SMALL), tmp_path, 2)
 
 
+def exported(model: str, folder: Path) -> dict[str, torch.Tensor]:
+    """A model of two steps in a folder; its weights as they are there."""
+    trained(Plan(model, "tiny", portion=SMALL), folder / "run", 2)
+    found = Checkpoints(folder / "run", Disk()).load()
+    assert found is not None
+    export(found, trained_tokenizer(["1 2"]), folder)
+    weights = {name: each for name, each in found.tensors.items() if name.startswith("weight:")}
+    return {name.removeprefix("weight:"): each.half().float() for name, each in weights.items()}
+
+
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_a_run_begins_with_the_weights_of_an_exported_model(model: str, tmp_path: Path) -> None:
-    plan = Plan(model, "tiny", portion=SMALL)
-    trained(plan, tmp_path / "first", 2)
-    found = Checkpoints(tmp_path / "first", Disk()).load()
-    assert found is not None
-    export(found, trained_tokenizer(["1 2"]), tmp_path / "exported")
-    told = replace(plan, begin="told")
-    begun = trained(told, tmp_path / "second", 0, begin=tmp_path / "exported")
+    told = exported(model, tmp_path / "first")
+    plan = Plan(model, "tiny", begin="told", portion=SMALL)
+    begun = trained(plan, tmp_path / "second", 0, begin=tmp_path / "first")
+    assert begun.keys() == told.keys()
     for name, weight in begun.items():
-        assert torch.equal(weight, found.tensors[f"weight:{name}"].half().float()), name
+        assert torch.equal(weight, told[name]), name
+
+
+def test_an_encoder_decoder_begins_with_a_decoder_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+    table = exported("decoder", tmp_path / "first")["model.embed_tokens.weight"]
+    plan = Plan("seq2seq", "tiny", begin="told", portion=SMALL)
+    begun = trained(plan, tmp_path / "begun", 0, begin=tmp_path / "first")
+    assert torch.equal(begun["shared.weight"], table)
+    whole = trained(plan, tmp_path / "whole", 5, begin=tmp_path / "first")
+    trained(plan, tmp_path / "parts", 5, 3, begin=tmp_path / "first")
+    parts = trained(plan, tmp_path / "parts", 5, begin=tmp_path / "first")
+    for name, weight in whole.items():
+        assert torch.equal(weight, parts[name]), name
+
+
+def test_a_run_does_not_begin_with_a_model_of_another_kind(tmp_path: Path) -> None:
+    exported("encoder", tmp_path / "first")
+    plan = Plan("seq2seq", "tiny", begin="told", portion=SMALL)
+    with pytest.raises(SystemExit, match="holds a modernbert, which a t5 cannot begin with"):
+        trained(plan, tmp_path / "second", 0, begin=tmp_path / "first")
 
 
 def test_t5s_queries_move_by_less_as_it_does_not_divide_their_scores() -> None:
