@@ -37,7 +37,7 @@ def made(size: Size) -> T5ForConditionalGeneration:
         num_heads=size.heads,
         dropout_rate=0.0,
         feed_forward_proj="gated-silu",  # as Llama's
-        tie_word_embeddings=False,  # T5 shrinks what a tied head reads, which then learns slowly
+        tie_word_embeddings=False,  # else T5 shrinks what the head reads, which then learns slowly
         pad_token_id=PAD,
         eos_token_id=END,
         decoder_start_token_id=START,
@@ -91,8 +91,8 @@ def parted(text: Ids, cut: int) -> Pair:
 def asked(stock: Stock, draw: np.random.Generator) -> Pair:
     """A conversation up to one of its answers without it and some before, and these answers.
 
-    Each but the first left out has a mark of its own, in its place and before it. So a row tells
-    of several answers, and with one left out it is as the model is asked later.
+    A mark stands for each in the assistant's place, and before all but the first. So a row tells of
+    several answers, and with one left out it is as the model is asked later.
     """
     talk = stock.talk(int(draw.integers(stock.first, stock.end)))
     begins = np.flatnonzero(talk == ASSISTANT) + 1
@@ -104,9 +104,9 @@ def asked(stock: Stock, draw: np.random.Generator) -> Pair:
     done = 0
     for number, begin in enumerate(begins[:last][opened]):
         end = begin + int(np.flatnonzero(talk[begin:] == END)[0]) + 1
-        mark = [FIRST_GAP + number] if number else []
-        read += [*talk[done:begin], *mark]
-        written += [*mark, *talk[begin:end]]
+        mark = FIRST_GAP + number
+        read += [*talk[done : begin - 1], mark]
+        written += [*([mark] if number else []), *talk[begin:end]]
         done = end
     return np.array([*read, END]), np.array(written)
 

@@ -13,7 +13,7 @@ from afina.lm.request import Message
 
 SIZE = 4096
 PAD, START, END, MASK, SYSTEM, USER, ASSISTANT = range(7)
-GAPS = 32  # stand for left-out answers in an encoder-decoder's training
+GAPS = 32  # stand for left-out answers that an encoder-decoder writes
 FIRST_GAP = 7
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 SPECIALS = [
@@ -27,8 +27,8 @@ SPECIALS = [
 TURNS = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}"
     "{% if message.role == 'assistant' %}</s>{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
+HERE = {"decoder": "<|assistant|>", "seq2seq": "<gap0>"}  # where an answer belongs
 AROUND = {"decoder": "<s> $A", "encoder": "<s> $A </s>", "seq2seq": "<s> $A </s>"}
 
 
@@ -55,7 +55,6 @@ def tokenizer_of(kind: str, tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     whole.post_processor = processors.TemplateProcessing(
         single=AROUND[kind], special_tokens=[("<s>", START), ("</s>", END)]
     )
-    lead = "{{ bos_token }}" if kind == "decoder" else ""
     fast = PreTrainedTokenizerFast(
         tokenizer_object=whole,
         pad_token="<pad>",
@@ -68,7 +67,9 @@ def tokenizer_of(kind: str, tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     if kind == "encoder":
         fast.add_special_tokens({"cls_token": "<s>", "sep_token": "</s>"})
     else:
-        fast.chat_template = lead + TURNS
+        lead = "{{ bos_token }}" if kind == "decoder" else ""
+        asked = f"{{% if add_generation_prompt %}}{HERE[kind]}{{% endif %}}"
+        fast.chat_template = lead + TURNS + asked
     return fast
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from recipes import decoder, seq2seq
-from recipes.adaptation import AHEAD, adapt, nearest_first
+from recipes.adaptation import AHEAD, APART, PASSED, adapt, nearest_first
 from recipes.portion import Size
 from recipes.stock import Stock
-from recipes.vocabulary import START
+from recipes.vocabulary import ASSISTANT, FIRST_GAP, GAPS, START
 
 SHAPE = Size(width=32, layers=2, heads=4, inner=48)
 TEXT = np.random.default_rng(0).integers(40, 90, 3000).astype(np.uint16)
@@ -43,11 +43,13 @@ def test_both_parts_compute_what_the_decoder_does_but_for_places() -> None:
     told, model = roughened(decoder.made(SHAPE)), seq2seq.made(SHAPE).eval()
     adapt(model, told, STOCK)
     table_of(model.decoder).zero_()
+    model.decoder.block[-1].layer[1].EncDecAttention.o.weight.zero_()
     nothing = torch.randn(2, 3, SHAPE.width)
     written = model.decoder(input_ids=ROWS, encoder_hidden_states=nothing, use_cache=False)[0]
     torch.testing.assert_close(written, states_of(told), atol=1e-4, rtol=1e-4)
-    expected = told.lm_head(states_of(told))
-    torch.testing.assert_close(model.lm_head(written), expected, atol=1e-4, rtol=1e-4)
+    words = slice(FIRST_GAP + GAPS, None)
+    said, expected = model.lm_head(written)[..., words], told.lm_head(states_of(told))[..., words]
+    torch.testing.assert_close(said, expected, atol=1e-4, rtol=1e-4)
     table_of(model.encoder).zero_()[17:] = -1e9
     read = model.encoder(input_ids=ROWS)[0]
     torch.testing.assert_close(read, states_of(told), atol=1e-4, rtol=1e-4)
@@ -70,6 +72,28 @@ def test_a_shallower_part_has_the_first_layers_and_the_last() -> None:
         for block, place in zip(part.block, places, strict=True):
             own = block.layer[-1].DenseReluDense.wo.weight
             assert torch.equal(own, told.model.layers[place].mlp.down_proj.weight)
+
+
+@torch.no_grad()
+def test_what_the_encoder_says_is_passed_on_by_the_last_layer() -> None:
+    told, model = roughened(decoder.made(SHAPE)), seq2seq.made(SHAPE).eval()
+    adapt(model, told, STOCK)
+    first, last = (block.layer[1].EncDecAttention for block in model.decoder.block)
+    said = model.encoder.final_layer_norm.weight * torch.randn(2, 1, SHAPE.width)  # of one place
+    passed = [
+        each(torch.ones(2, 1, SHAPE.width), key_value_states=said)[0] for each in (first, last)
+    ]
+    assert not passed[0].any()
+    torch.testing.assert_close(passed[1], PASSED * said / told.model.norm.weight)
+
+
+def test_marks_of_answers_begin_as_the_assistants_and_apart_from_each_other() -> None:
+    told, model = decoder.made(SHAPE), seq2seq.made(SHAPE)
+    adapt(model, told, STOCK)
+    marks = model.shared.weight[FIRST_GAP : FIRST_GAP + GAPS]
+    moved = marks - told.model.embed_tokens.weight[ASSISTANT]
+    assert moved.std().item() == pytest.approx(APART, rel=0.1)
+    assert len(marks.unique(dim=0)) == GAPS
 
 
 @torch.no_grad()

@@ -95,7 +95,7 @@ def test_an_encoder_decoder_reads_a_steps_texts_and_talks_whole_with_little_padd
 
 
 def test_answers_put_back_into_their_places_give_the_talk() -> None:
-    """Each but the first behind its mark, and the last answer of what is read is never there."""
+    """A mark stands for each in the assistant's place and, but for the first, before the answer."""
     turns = [[USER, 50 + n, ASSISTANT, *[60 + n] * (n % 3 + 1), END] for n in range(6)]
     talk = [START, *chain.from_iterable(turns)]
     whole = np.array(talk, dtype=np.uint16)
@@ -107,11 +107,11 @@ def test_answers_put_back_into_their_places_give_the_talk() -> None:
         counts[len(answers)] += 1
         begun, rest = [], read[:-1]
         for number, answer in enumerate(answers):
-            mark = FIRST_GAP + number if number else None
-            place = open_place(rest) if mark is None else rest.index(mark)
+            mark = FIRST_GAP + number
+            place = rest.index(mark)
             assert (answer[0] == mark) == bool(number)
-            begun += [*rest[:place], *answer[bool(number) :]]
-            rest = rest[place + bool(number) :]
+            begun += [*rest[:place], ASSISTANT, *answer[bool(number) :]]
+            rest = rest[place + 1 :]
         assert rest == []
         assert begun == talk[: len(begun)]
     assert set(counts) == {1, 2, 3, 4, 5, 6}
@@ -123,12 +123,6 @@ def parted_at(ids: list[int], end: int) -> list[list[int]]:
     ends = [place + 1 for place, each in enumerate(ids) if each == end]
     assert ends[-1] == len(ids)
     return [ids[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def open_place(ids: list[int]) -> int:
-    """Where the first answer lacks: behind an assistant's mark, and a user's mark or nothing."""
-    places = [place + 1 for place, each in enumerate(ids) if each == ASSISTANT]
-    return next(place for place in places if ids[place : place + 1] in ([], [USER]))
 
 
 def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:
