@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,10 +15,20 @@ from afina.disk import Disk
 from afina.lm.lm import ask
 from afina.lm.request import Message, Request
 from afina.training.checkpoint import Checkpoint, Checkpoints
-from recipes import portion
+from recipes import portion, seq2seq
 from recipes.export import export, rebuilt
 from recipes.pretrain import MODELS
-from recipes.vocabulary import ASSISTANT, END, START, SYSTEM, USER, talk, trained_tokenizer
+from recipes.stock import Stock
+from recipes.vocabulary import (
+    ASSISTANT,
+    END,
+    FIRST_GAP,
+    START,
+    SYSTEM,
+    USER,
+    talk,
+    trained_tokenizer,
+)
 
 TEXTS = ["tell the mood of a review: good or bad", "we loved it\nmood: good", "1 2 3 4 5 6 7 8 9"]
 TURNS = (Message("system", "Tell the mood."), Message("user", "review: loved it\nmood:"))
@@ -74,19 +85,17 @@ def test_a_conversation_is_read_as_it_was_trained_on(kind: str, home: Path) -> N
     frozen = loaded(kind, home).frozen
     whole = talk([*TURNS, Message("assistant", "good")])
     trained = frozen.tokenizer(whole, add_special_tokens=False)["input_ids"]
-    asked = [*frozen.lead, *tokens_of(frozen, TURNS)]
-    answer = label_tokens_of(frozen, Request(TURNS, labels=("good", "bad")))[0]
+    asked = [*frozen.lead, *tokens_of(frozen, TURNS), *frozen.trail]
+    answer = [*label_tokens_of(frozen, Request(TURNS, labels=("good", "bad")))[0], END]
     if kind == "decoder":
-        assert trained == [*asked, *answer, END]
-        assert trained[0] == START
+        assert trained == [*asked, *answer]
     else:
-        assert trained == [START, *asked, *answer, END]
-        assert frozen.trail == (END,)
-    assert [each for each in trained if each in (SYSTEM, USER, ASSISTANT)] == [
-        SYSTEM,
-        USER,
-        ASSISTANT,
-    ]
+        row = np.array(trained, dtype=np.uint16)
+        stock = Stock(row, row, row, np.array([0, len(row)]), last=0)
+        read, written = seq2seq.asked(stock, np.random.default_rng(0))
+        assert (read.tolist(), written.tolist()) == (asked, answer)
+    marks = [each for each in trained if each < FIRST_GAP]
+    assert marks == [START, SYSTEM, USER, ASSISTANT, END]
 
 
 def test_a_label_is_the_same_word_in_the_prompt_and_as_an_answer(home: Path) -> None:
