@@ -20,8 +20,10 @@ def lm() -> LocalLM:
     return LocalLM(load_backbone("builtin:tiny-seq2seq"))
 
 
-@pytest.mark.parametrize("edit", ["first word", "last word"])
-def test_it_gives_the_word_that_the_instruction_asks_for(lm: LocalLM, edit: str) -> None:
+@pytest.mark.parametrize(("edit", "least"), [("first word", 0.9), ("last word", 0.6)])
+def test_it_gives_the_word_that_the_instruction_asks_for(
+    lm: LocalLM, edit: str, least: float
+) -> None:
     trial = from_edit(edit, seed=5)
     trial = replace(trial, rows=trial.rows[:40])
 
@@ -30,7 +32,7 @@ def test_it_gives_the_word_that_the_instruction_asks_for(lm: LocalLM, edit: str)
         assert found is not None
         return found
 
-    assert score(trial.signature.instruction) >= 0.6
+    assert score(trial.signature.instruction) >= least
     assert score("") <= 0.3
 
 
