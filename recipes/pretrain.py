@@ -233,7 +233,11 @@ def main() -> None:
     parser.add_argument("--talks", type=float, default=Plan.talks, help="weight of the talks")
     parser.add_argument("--text-rows", type=int, default=Portion.text_rows, help="of a step")
     parser.add_argument("--talk-rows", type=int, default=Portion.talk_rows, help="of a step")
-    parser.add_argument("--begin", type=Path, help="folder of an exported model to train on from")
+    parser.add_argument(
+        "--begin",
+        type=Path,
+        help="folder of an exported model to train on; seq2seq: or a decoder's",
+    )
     parser.add_argument("--run", help="name of the run's folder under recipes/.runs")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--device", default="cpu")
