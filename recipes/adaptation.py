@@ -14,10 +14,9 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from recipes.stock import Stock
-from recipes.vocabulary import ASSISTANT, FIRST_GAP, GAPS
+from recipes.vocabulary import ASSISTANT, FIRST_GAP
 
 AHEAD = 3.0  # what places ahead have less at first: a decoder never saw any
-APART = 0.1  # of left-out answers' marks, beside numbers of 0.4
 PASSED = 2.0  # of what the encoder says, beside the 4 that the last layer reads otherwise
 SEEN = 32  # places that a row has before its distances count
 SAMPLE = (16, 128)  # rows and places of text
@@ -27,14 +26,13 @@ SAMPLE = (16, 128)  # rows and places of text
 def adapt(model: Any, decoder: LlamaForCausalLM, stock: Stock) -> None:
     """Put a decoder's tables, norms and layers into T5's.
 
-    Where T5 has fewer layers, they are the decoder's first ones and its last. What stands for a
-    left-out answer begins as the mark that a decoder answers behind. What the encoder says of a
-    place is passed on by the last layer alone, as it is; where to look is to be learned.
+    Where T5 has fewer layers, they are the decoder's first ones and its last. What stands for the
+    answer begins as the mark that a decoder answers behind. What the encoder says of a place is
+    passed on by the last layer alone, as it is; where to look is to be learned.
     """
     told, orders = decoder.model, nearest_first(decoder, stock)
     model.shared.weight.copy_(told.embed_tokens.weight)
-    gaps = model.shared.weight[FIRST_GAP : FIRST_GAP + GAPS]
-    gaps.copy_(told.embed_tokens.weight[ASSISTANT] + APART * torch.randn_like(gaps))
+    model.shared.weight[FIRST_GAP].copy_(told.embed_tokens.weight[ASSISTANT])
     for part in (model.encoder, model.decoder):
         part.final_layer_norm.weight.copy_(told.norm.weight)
         taken = [*range(len(part.block) - 1), len(told.layers) - 1]

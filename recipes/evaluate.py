@@ -1,7 +1,7 @@
 """What the built-in models can do: ``python -m recipes.evaluate prompts|text|soft|transfer``.
 
 Each part writes its tables into docs/builtin.md, between the marks of that part; behind a part may
-stand the models it is for. ``soft`` and ``transfer`` go on where they were stopped.
+stand the models it is for. But for ``text``, each goes on where it was stopped.
 """
 
 import argparse
@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 from afina.backbones.backbone import load_backbone
-from afina.backbones.builtin.folder import TINY
+from afina.backbones.builtin.folder import HOME, TINY, WEIGHTS
 from afina.backbones.frozen import load_frozen
 from afina.backbones.local_lm import LocalLM
+from afina.disk import Disk, replace_file
 from afina.evaluation.compare import Comparison
 from benchmarks import multitask, soft_methods
 from benchmarks.machine import machine
@@ -19,9 +20,11 @@ from benchmarks.real_data import HERE as BENCHMARKS
 from benchmarks.real_data import PACKAGES, SHARED, STORIES, row_line, verdict_line
 from recipes.books import Books
 from recipes.perplexity import bits_per_byte
+from recipes.prepare import digest
 from recipes.trials import trials, tried
 
 CARD = Path(__file__).parent.parent / "docs" / "builtin.md"
+RUNS = BENCHMARKS / ".runs"
 WRITERS = ("tiny-decoder", "tiny-seq2seq")
 CHARACTERS = 200_000  # of each book
 WINDOWS = (256, 512)  # tokens that are read from one start
@@ -42,10 +45,21 @@ OWN = {
 def prompts(model: str) -> str:
     """Held-out tasks by written prompts."""
     lm = LocalLM(load_backbone(f"builtin:{model}"))
-    lines = [f"### builtin:{model}: accuracy on held-out tasks", ""]
+    folder = RUNS / f"prompts-{named(model)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [f"### builtin:{model}: accuracy on held-out tasks"]
     for trial in trials(BENCHMARKS / "tasks"):
-        lines += prompt_table(tried(trial, lm, model))
-    return "\n".join(lines)
+        path = folder / f"{trial.name}.md"
+        if not path.exists():
+            table = "\n".join(prompt_table(tried(trial, lm, model)))
+            replace_file(path, table.encode(), Disk())
+        parts.append(path.read_text().strip())
+    return "\n\n".join(parts)
+
+
+def named(model: str) -> str:
+    """A model's name with its weights: what is kept of others is not gone on from."""
+    return f"{model}-{digest(HOME / model / WEIGHTS)[:8]}"
 
 
 def prompt_table(found: Comparison) -> list[str]:
@@ -90,7 +104,7 @@ def soft(model: str) -> str:
         case = soft_methods.Case(
             task, train, dev, f"builtin:{model}", settings={"epochs": EPOCHS}, own=OWN
         )
-        found = soft_methods.run(f"{task}-{model}", case)
+        found = soft_methods.run(f"{task}-{named(model)}", case)
         lines += [
             f"{task}, {found.metric} on dev, at most {train} train rows, {EPOCHS} epochs:",
             "",
@@ -103,7 +117,7 @@ def soft(model: str) -> str:
 def transfer(model: str) -> str:
     """A prompt learned on held-out tasks as another's start, against one from nothing."""
     plan = multitask.Plan(
-        multitask.HERE / ".runs" / f"multitask-{model}",
+        RUNS / f"multitask-{named(model)}",
         model=f"builtin:{model}",
         sources=("snips", "uci_sentiment"),
         targets=("subj",),

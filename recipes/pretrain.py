@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,11 @@ def pretrain(
     with lock_folder(folder):
         seeded(plan.seed)
         make, losses = MODELS[plan.model]
-        model = begun(make(SIZES[plan.size]), begin, stock).to(device).train()
+        model = make(SIZES[plan.size])
+        if begin and (decoder := begin_with(model, begin, stock)):
+            decoder = attend(decoder.to(device), whole_matrices=device == "cpu")
+            losses = partial(seq2seq.losses, decoder=decoder)
+        model = model.to(device).train()
         attend(model, whole_matrices=device == "cpu")
         optimisers = Optimisers.of(model, rate=plan.rate, muon=plan.muon)
         checkpoints = Checkpoints(folder, Disk())
@@ -157,12 +162,12 @@ class Session:
 
     def check(self) -> dict[str, float]:
         """Mean losses on the kept part of the stock, always the same."""
-        kept = self.stock.kept
+        kept, (_, losses) = self.stock.kept, MODELS[self.plan.model]
         totals: dict[str, float] = {}
         with torch.no_grad(), mixed(self.model.eval()):
             for number in range(4):
                 draw = np.random.default_rng(number)
-                for name, part in self.losses(kept, draw, Portion()).items():
+                for name, part in losses(kept, draw, Portion()).items():
                     totals[name] = totals.get(name, 0.0) + part(self.model).item() / 4
         self.model.train()
         return {name: round(total, 4) for name, total in totals.items()}
@@ -174,25 +179,24 @@ class Session:
         self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
 
 
-def begun(model: Any, folder: Path | None, stock: Stock) -> Any:
-    """The model with the weights of an exported one, or of an exported decoder, where one is told.
+def begin_with(model: Any, folder: Path, stock: Stock) -> Any:
+    """Give a model the weights of an exported one, or of a decoder, which it is then to follow.
 
-    Raises SystemExit where the folder's model is of another kind.
+    Such a decoder is given back. Raises SystemExit where the folder's model is of another kind.
     """
-    if folder is None:
-        return model
     kind = AutoConfig.from_pretrained(folder).model_type
     if kind == model.config.model_type:
         found = type(model).from_pretrained(folder, dtype=torch.float32)
         model.load_state_dict(found.state_dict())
-    elif (kind, model.config.model_type) == ("llama", "t5"):
-        adapt(model, LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), stock)
-    else:
+        return None
+    if (kind, model.config.model_type) != ("llama", "t5"):
         raise SystemExit(
             f"{folder} holds a {kind}, which a {model.config.model_type} cannot begin with; "
             "name a folder of its own kind, or for seq2seq that of a decoder"
         )
-    return model
+    decoder = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    adapt(model, decoder, stock)
+    return decoder.eval()
 
 
 def refuse_other(found: Checkpoint, plan: Plan, stock: Stock) -> None:
@@ -236,7 +240,7 @@ def main() -> None:
     parser.add_argument(
         "--begin",
         type=Path,
-        help="folder of an exported model to train on; seq2seq: or a decoder's",
+        help="folder of an exported model to train on; seq2seq: or of a decoder to follow",
     )
     parser.add_argument("--run", help="name of the run's folder under recipes/.runs")
     parser.add_argument("--data", type=Path, default=DATA)

@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import T5Config, T5ForConditionalGeneration
 
+from recipes.following import distance
 from recipes.gradients import Part
 from recipes.portion import Portion, Size
 from recipes.stock import Ids, Stock
 from recipes.vocabulary import ASSISTANT, END, FIRST_GAP, PAD, SIZE, START
 
-OPEN = 0.5  # of a conversation's answers before the last, left out, but
-ALONE = 0.5  # of the conversations: the last alone, behind the others as examples
+LAST = 0.5  # of the conversations: asked for the last answer, behind the others as examples
+FOLLOW = 5.0  # of the distance from a decoder, beside the loss
 GROUP = 4  # conversations of like lengths in a pass: more need much padding (docs/log.md)
 SPREAD = 0.02  # of the tables' numbers at the start
 
@@ -69,8 +70,10 @@ def slope(attention: Any) -> None:
         table.copy_(-slopes * nearest[:, None])
 
 
-def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[str, Part]:
-    """The mean loss of the texts' rests, and that of answers."""
+def losses(
+    stock: Stock, draw: np.random.Generator, portion: Portion, decoder: Any = None
+) -> dict[str, Part]:
+    """The mean loss of the texts' rests, and that of answers; a decoder is followed in both."""
     text = stock.text_rows(draw, portion.text_rows, portion.text_places)
     cut = int(draw.integers(text.shape[1] // 4, 3 * text.shape[1] // 4))  # of all: no padding
     pairs = [parted(row, cut) for row in text]
@@ -78,8 +81,10 @@ def losses(stock: Stock, draw: np.random.Generator, portion: Portion) -> dict[st
     talks = sorted((asked(stock, draw) for _ in range(count)), key=lambda pair: len(pair[0]))
     groups = [talks[start : start + GROUP] for start in range(0, count, GROUP)]
     return {
-        "text": lambda model: loss_of(model, pairs),
-        "talks": lambda model: torch.stack([loss_of(model, group) for group in groups]).mean(),
+        "text": lambda model: loss_of(model, pairs, decoder),
+        "talks": lambda model: torch.stack(
+            [loss_of(model, group, decoder) for group in groups]
+        ).mean(),
     }
 
 
@@ -89,43 +94,37 @@ def parted(text: Ids, cut: int) -> Pair:
 
 
 def asked(stock: Stock, draw: np.random.Generator) -> Pair:
-    """A conversation up to one of its answers without it and some before, and these answers.
+    """A conversation up to one of its answers with a mark for it, and the answer: as it is asked.
 
-    A mark stands for each in the assistant's place, and before all but the first. So a row tells of
-    several answers, and with one left out it is as the model is asked later.
+    In half of the conversations it is the last, behind the others as examples.
     """
     talk = stock.talk(int(draw.integers(stock.first, stock.end)))
-    begins = np.flatnonzero(talk == ASSISTANT) + 1
-    last = len(begins) if draw.random() < 0.5 else int(draw.integers(len(begins))) + 1
-    opened = draw.random(last) < (0.0 if draw.random() < ALONE else OPEN)
-    opened[-1] = True
-    read: list[int] = []
-    written: list[int] = []
-    done = 0
-    for number, begin in enumerate(begins[:last][opened]):
-        end = begin + int(np.flatnonzero(talk[begin:] == END)[0]) + 1
-        mark = FIRST_GAP + number
-        read += [*talk[done : begin - 1], mark]
-        written += [*([mark] if number else []), *talk[begin:end]]
-        done = end
-    return np.array([*read, END]), np.array(written)
+    places = np.flatnonzero(talk == ASSISTANT)
+    place = places[-1] if draw.random() < LAST else draw.choice(places)
+    end = place + int(np.flatnonzero(talk[place:] == END)[0]) + 1
+    return np.array([*talk[:place], FIRST_GAP, END]), np.array(talk[place + 1 : end])
 
 
-def loss_of(model: Any, pairs: list[Pair]) -> Tensor:
-    """The mean loss of what is written."""
+def loss_of(model: Any, pairs: list[Pair], decoder: Any = None) -> Tensor:
+    """The mean loss of what is written; with a decoder, and how far its states are."""
     read, written = padded([pair[0] for pair in pairs]), padded([pair[1] for pair in pairs])
     read, written = read.to(model.device), written.to(model.device)
     starts = F.pad(written[:, :-1], (1, 0), value=START)
     padding = None if (read != PAD).all() else (read != PAD).long()
-    states = model.encoder(input_ids=read, attention_mask=padding)[0]
+    states = model.encoder(
+        input_ids=read, attention_mask=padding, output_hidden_states=decoder is not None
+    )
     found = model.decoder(
         input_ids=starts,
-        encoder_hidden_states=states,
+        encoder_hidden_states=states[0],
         encoder_attention_mask=padding,
         use_cache=False,
     )[0]
     wanted = written != PAD
-    return F.cross_entropy(model.lm_head(found[wanted]).float(), written[wanted])
+    loss = F.cross_entropy(model.lm_head(found[wanted]).float(), written[wanted])
+    if decoder is None:
+        return loss
+    return loss + FOLLOW * distance(decoder, read, written, states.hidden_states[1:], found)
 
 
 def padded(rows: list[Ids]) -> Tensor:

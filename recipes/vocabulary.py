@@ -13,7 +13,7 @@ from afina.lm.request import Message
 
 SIZE = 4096
 PAD, START, END, MASK, SYSTEM, USER, ASSISTANT = range(7)
-GAPS = 32  # stand for left-out answers that an encoder-decoder writes
+GAPS = 32  # marks of places to fill: an encoder-decoder's answer stands at the first
 FIRST_GAP = 7
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 SPECIALS = [

@@ -106,6 +106,31 @@ def test_a_table_replaces_the_one_before_and_nothing_else(trial: Trial, tmp_path
         evaluate.put("prompts", table, card)
 
 
+def test_trials_that_were_made_are_not_made_again_but_for_other_weights(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(each: Trial, lm: LM, model: str) -> Comparison:
+        made.append(each.name)
+        return tried(each, lm, model)
+
+    small = replace(trial, rows=trial.rows[:4])
+    for name, found in (
+        ("RUNS", tmp_path),
+        ("LocalLM", lambda _: Obedient()),
+        ("trials", lambda _: [small, replace(small, name="other")]),
+        ("tried", counted),
+    ):
+        monkeypatch.setattr(evaluate, name, found)
+    table = evaluate.prompts("tiny-seq2seq")
+    (tmp_path / f"prompts-{evaluate.named('tiny-seq2seq')}" / "other.md").unlink()
+    assert evaluate.prompts("tiny-seq2seq") == table
+    assert made == [trial.name, "other", "other"]
+    evaluate.prompts("tiny-decoder")
+    assert made == [trial.name, "other", "other", trial.name, "other"]
+
+
 def test_the_card_has_a_place_for_each_table() -> None:
     card = evaluate.CARD.read_text()
     parts = ["text", *(f"prompts {model}" for model in evaluate.WRITERS)]

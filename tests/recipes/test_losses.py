@@ -79,7 +79,7 @@ def test_an_encoder_decoder_reads_a_steps_texts_and_talks_whole_with_little_padd
     stock = Stock(np.full(5000, 70, np.uint16), whole, whole, starts, last=0)
     places, tokens = {"read": 0, "written": 0}, {"read": 0, "written": 0}
 
-    def counted(model: object, pairs: list[seq2seq.Pair]) -> torch.Tensor:
+    def counted(model: object, pairs: list[seq2seq.Pair], decoder: object) -> torch.Tensor:
         for name, rows in zip(places, zip(*pairs, strict=True), strict=True):
             places[name] += len(rows) * max(map(len, rows))
             tokens[name] += sum(map(len, rows))
@@ -94,35 +94,21 @@ def test_an_encoder_decoder_reads_a_steps_texts_and_talks_whole_with_little_padd
     assert places["read"] < 1.1 * tokens["read"]
 
 
-def test_answers_put_back_into_their_places_give_the_talk() -> None:
-    """A mark stands for each in the assistant's place and, but for the first, before the answer."""
+def test_a_talk_is_asked_for_one_of_its_answers_mostly_for_the_last() -> None:
     turns = [[USER, 50 + n, ASSISTANT, *[60 + n] * (n % 3 + 1), END] for n in range(6)]
     talk = [START, *chain.from_iterable(turns)]
     whole = np.array(talk, dtype=np.uint16)
     stock = Stock(whole, whole, whole, np.array([0, len(talk)]), last=0)
     counts = Counter[int]()
     for seed in range(80):
-        read, written = (list(each) for each in seq2seq.asked(stock, np.random.default_rng(seed)))
-        answers = parted_at(written, END)
-        counts[len(answers)] += 1
-        begun, rest = [], read[:-1]
-        for number, answer in enumerate(answers):
-            mark = FIRST_GAP + number
-            place = rest.index(mark)
-            assert (answer[0] == mark) == bool(number)
-            begun += [*rest[:place], ASSISTANT, *answer[bool(number) :]]
-            rest = rest[place + 1 :]
-        assert rest == []
-        assert begun == talk[: len(begun)]
-    assert set(counts) == {1, 2, 3, 4, 5, 6}
-    assert counts[1] > 40  # the last alone, as a model is asked
-
-
-def parted_at(ids: list[int], end: int) -> list[list[int]]:
-    """Parts that end with a token each."""
-    ends = [place + 1 for place, each in enumerate(ids) if each == end]
-    assert ends[-1] == len(ids)
-    return [ids[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+        read, written = seq2seq.asked(stock, np.random.default_rng(seed))
+        *begun, mark, end = read.tolist()
+        assert (mark, end) == (FIRST_GAP, END)
+        number = begun.count(END)
+        assert [*begun, ASSISTANT, *written] == [START, *chain.from_iterable(turns[: number + 1])]
+        counts[number] += 1
+    assert set(counts) == set(range(6))
+    assert counts[5] > 40
 
 
 def test_an_encoders_loss_is_that_of_masked_tokens_alone() -> None:

@@ -24,7 +24,6 @@ from recipes.vocabulary import (
     ASSISTANT,
     END,
     FIRST_GAP,
-    GAPS,
     SIZE,
     START,
     USER,
@@ -136,17 +135,22 @@ def test_a_run_begins_with_the_weights_of_an_exported_model(model: str, tmp_path
         assert torch.equal(weight, told[name]), name
 
 
-def test_an_encoder_decoder_begins_with_a_decoder_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+def test_an_encoder_decoder_begins_with_a_decoder_follows_it_and_goes_on_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = exported("decoder", tmp_path / "first")["model.embed_tokens.weight"]
     plan = Plan("seq2seq", "tiny", begin="told", portion=SMALL)
     begun = trained(plan, tmp_path / "begun", 0, begin=tmp_path / "first")
-    words = slice(FIRST_GAP + GAPS, None)
+    words = slice(FIRST_GAP + 1, None)
     assert torch.equal(begun["shared.weight"][words], table[words])
     whole = trained(plan, tmp_path / "whole", 5, begin=tmp_path / "first")
     trained(plan, tmp_path / "parts", 5, 3, begin=tmp_path / "first")
     parts = trained(plan, tmp_path / "parts", 5, begin=tmp_path / "first")
     for name, weight in whole.items():
         assert torch.equal(weight, parts[name]), name
+    monkeypatch.setattr(seq2seq, "FOLLOW", 0.0)
+    alone = trained(plan, tmp_path / "alone", 5, begin=tmp_path / "first")
+    assert not torch.equal(alone["shared.weight"], whole["shared.weight"])
 
 
 def test_a_run_does_not_begin_with_a_model_of_another_kind(tmp_path: Path) -> None:
