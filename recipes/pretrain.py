@@ -179,7 +179,7 @@ class Session:
         self.checkpoints.save(place.step, {**weights, **self.optimisers.tensors()}, facts)
 
 
-def begin_with(model: Any, folder: Path, stock: Stock) -> Any:
+def begin_with(model: Any, folder: Path, stock: Stock) -> LlamaForCausalLM | None:
     """Give a model the weights of an exported one, or of a decoder, which it is then to follow.
 
     Such a decoder is given back. Raises SystemExit where the folder's model is of another kind.
@@ -196,7 +196,8 @@ def begin_with(model: Any, folder: Path, stock: Stock) -> Any:
         )
     decoder = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     adapt(model, decoder, stock)
-    return decoder.eval()
+    decoder.eval()
+    return decoder
 
 
 def refuse_other(found: Checkpoint, plan: Plan, stock: Stock) -> None:

@@ -47,8 +47,8 @@ def test_a_distance_is_a_share_of_what_is_told() -> None:
 def test_the_loss_with_a_decoder_is_the_loss_and_its_distance() -> None:
     torch.manual_seed(0)
     told, model = decoder.made(SHAPE).eval(), seq2seq.made(SHAPE).eval()
-    pairs = [(row[row != PAD].numpy(), other[other != PAD].numpy()) for row, other in
-             zip(READ, WRITTEN, strict=True)]  # fmt: skip
+    rows = zip(READ, WRITTEN, strict=True)
+    pairs = [tuple(each[each != PAD].numpy() for each in row) for row in rows]
     states = model.encoder(READ, attention_mask=(READ != PAD).long(), output_hidden_states=True)
     starts = torch.tensor([[START, 60, 61], [START, 62, END]])
     end = model.decoder(
