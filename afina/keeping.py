@@ -34,17 +34,20 @@ def keep_run(
     order: Order,
     name: str,
     *,
+    task: Task | None = None,
     models: Models = Models(),
     watch: Watch = Watch(),
 ) -> Run:
     """Tune, evaluate on dev and keep both; a run of that name goes on, or is given back if done.
+
+    ``task`` is the order's own where it is loaded already.
 
     One that is done, but lacks too many answers, asks for these again: an endpoint may have been
     down. An order that cannot be begun (no such task, method, setting or model) leaves nothing
     behind.
     """
     order = checked(order)
-    task, models = load_task(order.task), models.once()
+    task, models = task or load_task(order.task), models.once()
     run = begun(store, check_name(name), task, order, models)
     if run.status != "done" or not store.report(run.name, "dev").complete:
         with noting(store, run):

@@ -147,6 +147,18 @@ def test_only_a_methods_own_fault_is_a_row(
             compared()
 
 
+def test_a_task_is_read_once_for_all_runs(
+    folder: Path, store: Store, with_method: Callable[[Callable[[Job], Made]], None]
+) -> None:
+    def taking_it_away(job: Job) -> Made:
+        shutil.rmtree(folder)
+        return METHODS["majority"](job)
+
+    with_method(taking_it_away)
+    found = compare(store, str(folder), ["odd", "majority", "linear-probe"], model=model_folder())
+    assert [row.error for row in found.rows] == ["", "", ""]
+
+
 @pytest.mark.parametrize(
     ("methods", "seeds", "reason"),
     [

@@ -26,7 +26,11 @@ DEMO_METHODS = (
 )
 DEMO_SETTINGS = [
     "racing.calls=240",
-    *(f"{method}.patience=2" for method in ("prompt-tuning", "prefix-tuning", "p-tuning-v2")),
+    *(
+        f"{method}.{setting}"  # once over the examples: five minutes have to do on a slow machine
+        for method in ("prompt-tuning", "prefix-tuning", "p-tuning-v2")
+        for setting in ("epochs=1", "batch=8", "checks=1")
+    ),
 ]
 DEMO_PAGE = "demo.html"  # under the home
 
