@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -393,10 +392,10 @@ def test_the_demo_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_a_table_in_five_minutes() -> None:
-    began = time.monotonic()
-    found = afina("demo", "--json").json
-    assert time.monotonic() - began < 300
+def test_the_demo_ends_with_a_table_of_every_kind_of_prompt() -> None:
+    called = afina("demo", "--json")
+    assert called.code == 0, called.err
+    found = json.loads(called.out)
     scores = {(row["method"], row["model"]): row["score"] for row in found["rows"]}
     assert None not in scores.values()
     majority, probe = scores["majority", ""], scores["linear-probe", "builtin:minilm"]
