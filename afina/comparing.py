@@ -325,10 +325,16 @@ def entry_of(
     size = contender.size or len(task.train)
     try:
         runs = [
-            keep_run(store, order, name, task=task, models=own, watch=watch)
+            keep_run(
+                store,
+                order,
+                name,
+                task=task,
+                models=within(models, names - {name}),
+                watch=watch,
+            )
             for order in contender.orders
             for name in [compared_name(task, order)]
-            for own in [within(models, names - {name})]
         ]
     except FATAL:
         raise

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from afina.commands import compare
 from tests.folders import (
     Called,
     afina,
@@ -372,34 +371,7 @@ def test_the_test_of_changed_data_is_refused_and_not_counted(here: Path) -> None
     assert afina("show", "r", "--json").json["test_openings"] == 0
 
 
-# demo
-
-
-def test_the_demo_finds_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "DEMO_METHODS", "majority")
-    monkeypatch.setattr(compare, "DEMO_SETTINGS", [])
-    found = afina("demo", "--json").json
-    assert found["task"] == "front_desk"
-    assert found["rows"][0]["n"] >= 100
-    told = afina("demo")
-    assert told.out.endswith("all of it as a page: .afina/demo.html\n")
-    assert found["name"] in Path(".afina/demo.html").read_text()
-
-
-def test_the_demo_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "DEMO", Path("/nowhere"))
-    refused(afina("demo"), 2, "no example task at /nowhere", "install Afina anew")
-
-
-@pytest.mark.slow
-def test_the_demo_ends_with_a_table_of_every_kind_of_prompt() -> None:
-    called = afina("demo", "--json")
-    assert called.code == 0, called.err
-    found = json.loads(called.out)
-    scores = {(row["method"], row["model"]): row["score"] for row in found["rows"]}
-    assert None not in scores.values()
-    majority, probe = scores["majority", ""], scores["linear-probe", "builtin:minilm"]
-    assert majority < probe < scores["prompt-tuning", "builtin:minilm"]
+# export and import
 
 
 def test_a_prompt_goes_to_peft_and_comes_back_as_a_run(here: Path) -> None:

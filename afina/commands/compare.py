@@ -24,10 +24,10 @@ DEMO = Path(__file__).parent.parent / "front_desk"
 DEMO_METHODS = (
     "majority,linear-probe,zero-shot,few-shot,racing,prompt-tuning,prefix-tuning,p-tuning-v2"
 )
-DEMO_SETTINGS = [
+DEMO_SETTINGS = [  # once over the examples: five minutes have to do on a slow machine
     "racing.calls=240",
     *(
-        f"{method}.{setting}"  # once over the examples: five minutes have to do on a slow machine
+        f"{method}.{setting}"
         for method in ("prompt-tuning", "prefix-tuning", "p-tuning-v2")
         for setting in ("epochs=1", "batch=8", "checks=1")
     ),

@@ -24,7 +24,8 @@ def advise(comparison: Comparison) -> tuple[str, str, str]:
     rivals = [row for row in others if equal_to(best, row, comparison)]
     beaten = [row for row in others if row not in rivals]
     level = [row for row in rivals if level_with_higher(row, whole, comparison)]
-    chosen = min((best, *level), key=lambda row: effort(row, best))
+    cheaper = [row for row in level if saves(row, best)]
+    chosen = min((best, *cheaper), key=lambda row: effort(row, best))
     return (
         what(chosen, best),
         how_sure(best, rivals, beaten, comparison),
@@ -63,6 +64,16 @@ def may_be_none(one: ComparisonRow, row: ComparisonRow, comparison: Comparison) 
 def between(one: str, other: str, verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict on two rows, whichever stands first in it."""
     return next((each for each in verdicts if {each.a, each.b} == {one, other}), None)
+
+
+def saves(row: ComparisonRow, best: ComparisonRow) -> bool:
+    """Whether a row is worth a lower score: fewer dollars, or as many and half the time at most.
+
+    One answer's time varies by a fifth from run to run, so a little less of it says nothing.
+    """
+    if row.each.cost != best.each.cost:
+        return row.each.cost < best.each.cost
+    return (row.each.seconds or 0.0) <= (best.each.seconds or 0.0) / 2
 
 
 def effort(row: ComparisonRow, best: ComparisonRow) -> tuple[float, float, float]:

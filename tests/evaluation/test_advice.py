@@ -54,9 +54,10 @@ def test_of_two_that_cannot_be_told_apart_the_cheaper_one_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("waits", "taken"), [((90.0, 30.0), "few-shot"), ((30.0, 90.0), "zero-shot")]
+    ("waits", "taken"),
+    [((90.0, 30.0), "few-shot"), ((30.0, 90.0), "zero-shot"), ((50.0, 90.0), "few-shot")],
 )
-def test_of_two_that_cost_the_same_the_faster_one_is_taken(
+def test_of_two_that_cost_the_same_one_of_half_the_time_is_taken(
     accuracy: Metric,
     entry: Callable[..., Entry],
     waits: tuple[float, float],
